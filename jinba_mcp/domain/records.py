@@ -1,0 +1,32 @@
+"""The base of every record: frozen, no unknown fields, compared by value."""
+
+from datetime import UTC, datetime
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+
+
+class Record(BaseModel):
+    """A change of state is a method that returns a new record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a time before the year 1 or after 9999 in UTC") from error
+
+
+UtcDateTime = Annotated[datetime, AfterValidator(_utc)]
+"""An aware instant, always in UTC."""
+
+
+def rfc3339(value: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as every face writes times."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

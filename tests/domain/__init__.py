@@ -1,0 +1,1 @@
+"""What things are, shown by example and by generated input."""
