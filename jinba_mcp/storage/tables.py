@@ -1,0 +1,99 @@
+"""What every table is made of: the base row, the column types of both databases, and records to rows and back."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+import sqlalchemy
+from pydantic import BaseModel
+from sqlalchemy import DateTime, Dialect, MetaData, String, Table, Text, TypeDecorator
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.types import TypeEngine
+from sqlmodel import SQLModel
+
+from jinba_mcp.domain import json_values
+from jinba_mcp.domain.records import Record
+
+R = TypeVar("R", bound=Record)
+
+WORD = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared or sorted: by code point on both databases, whatever the locale of the server."""
+
+
+class Row(SQLModel):
+    """The base of every table."""
+
+    metadata: ClassVar[MetaData] = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def instant_text(value: datetime) -> str:
+    """An aware instant as SQLite stores it: UTC, microseconds, sortable as text."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC with microseconds: `timestamptz`, or sortable text on SQLite, which has no such type."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return instant_text(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: str | datetime | None, _dialect: Dialect) -> datetime | None:
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        # asyncpg gives the first and the last instant there are, which PostgreSQL calls infinite, without a zone.
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class JsonText(TypeDecorator[Any]):
+    """A JSON value, or a record, as strict compact text; None is NULL. The same text on both databases."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
+        return json_text(value)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+def json_text(value: Any) -> str | None:
+    """What a `JsonText` column holds for `value`."""
+    if value is None:
+        return None
+    return json_values.dump(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
+
+
+def table_of(row: type[Row]) -> Table:
+    """The SQLAlchemy table behind a row class."""
+    table = sqlalchemy.inspect(row).local_table
+    assert isinstance(table, Table)  # noqa: S101  a row class is mapped to a table, never to a join
+    return table
+
+
+def values_of(record: Record) -> dict[str, Any]:
+    """A record's fields by name, as its row's columns take them."""
+    return {name: getattr(record, name) for name in type(record).model_fields}
+
+
+def record_of(kind: type[R], row: RowMapping, table: Table) -> R:
+    """The record that a row of `table` holds; further columns are left out."""
+    return kind.model_validate({name: row[table.c[name]] for name in kind.model_fields})
