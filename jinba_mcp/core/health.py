@@ -1,0 +1,44 @@
+"""Health: whether this process can do its work, and what it works with."""
+
+from jinba_mcp.clock import Clock
+from jinba_mcp.core.engines import Engines
+from jinba_mcp.domain.errors import JinbaError
+from jinba_mcp.domain.records import Record
+from jinba_mcp.storage.store import Store
+
+
+class Readiness(Record):
+    """What `/readyz` and `doctor` report."""
+
+    is_ready: bool
+    schema_revision: str | None
+    engines: tuple[str, ...]
+    problem: str | None = None
+
+
+class Health:
+    """Asked by anyone, so it says nothing that is secret."""
+
+    def __init__(self, store: Store, engines: Engines, clock: Clock) -> None:
+        self._store = store
+        self._engines = engines
+        self._clock = clock
+
+    async def readiness(self) -> Readiness:
+        """System's own: one look at the database and the engines; never raises."""
+        engines = tuple(self._engines.names)
+        try:
+            revision = await self._store.schema_revision()
+        except JinbaError as error:
+            return Readiness(is_ready=False, schema_revision=None, engines=engines, problem=error.message)
+        problem = None
+        if revision != self._store.head_revision():
+            problem = f"The database schema is at revision {revision}. Run 'jinba-mcp db upgrade'."
+        return Readiness(is_ready=problem is None, schema_revision=revision, engines=engines, problem=problem)
+
+    async def beat(self) -> None:
+        """System's own: tell other processes on this database that this one lives, and close the runs of the dead."""
+        now = self._clock()
+        await self._store.heartbeat(now)
+        async with self._store.begin() as tx:
+            await tx.runs.interrupt_unfinished(now)
