@@ -1,0 +1,169 @@
+"""The outermost middleware: request ids, the guards against DNS rebinding, the last resort for errors, metrics."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from jinba_mcp import logs
+from jinba_mcp.domain.errors import HostForbidden, Invalid, JinbaError, OriginForbidden, TooLarge
+from jinba_mcp.faces.web.metrics import UNMATCHED, Metrics
+from jinba_mcp.faces.web.problems import CLIENT_GONE, EXCEPTION_HANDLERS, problem
+
+logger = logging.getLogger(__name__)
+
+ANY = "*"
+MAX_HEAD_BYTES = 64 * 1024
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(.+)")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+class Guard:
+    """Which Host and Origin headers are let in; a page that rebinds its name to this address has neither."""
+
+    def __init__(self, allowed_hosts: Iterable[str] = (), allowed_origins: Iterable[str] = ()) -> None:
+        """Names with a port fit that port only, names without fit any; `*` fits all."""
+        self._hosts = _LOOPBACK.union(host.lower() for host in allowed_hosts)
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in allowed_origins)
+
+    def check_host(self, host: str | None) -> None:
+        """Raises: HostForbidden."""
+        if ANY not in self._hosts and not self._is_known(host or ""):
+            raise HostForbidden(host or "")
+
+    def check_origin(self, origin: str | None, host: str | None) -> None:
+        """Raises: OriginForbidden: a web page of another site is asking."""
+        if origin is None or ANY in self._origins or origin.lower() in self._origins:
+            return
+        found = _ORIGIN.fullmatch(origin)
+        authority = found[1] if found else ""
+        is_same = ANY in self._hosts and authority.lower() == (host or "").lower()
+        if not authority or not (is_same or self._is_known(authority)):
+            raise OriginForbidden(origin)
+
+    def _is_known(self, authority: str) -> bool:
+        found = _AUTHORITY.fullmatch(authority)
+        return found is not None and (found[1].lower() in self._hosts or authority.lower() in self._hosts)
+
+
+class Edge:
+    """Wraps the whole app. Whatever happens inside, the answer has a request id and says nothing of our inside."""
+
+    def __init__(
+        self,
+        app: Starlette,
+        *,
+        metrics: Metrics,
+        public_url: str | None = None,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+    ) -> None:
+        """Let in loopback, the public URL, `hosts` and `origins`; make the app's own errors problems, too."""
+        for kind, handler in EXCEPTION_HANDLERS.items():
+            app.add_exception_handler(kind, handler)
+        # A redirect would lose the body or the key on its way; a path that is not there is better said so.
+        app.router.redirect_slashes = False
+        self._app = app
+        self._metrics = metrics
+        public = () if public_url is None else (urlsplit(public_url).netloc,)
+        self._guard = Guard((*hosts, *public), origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = _first_of_each(scope)
+        request_id = headers.get(b"x-request-id", "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(16)
+        answer = _Answer(send, request_id, is_api=scope["path"].startswith("/v1"))
+        began = time.perf_counter()
+        self._metrics.request_started()
+        with _bound(request_id):
+            try:
+                await self._guarded(scope, receive, answer, headers)
+            finally:
+                route = getattr(scope.get("route"), "path", UNMATCHED)
+                duration_s = time.perf_counter() - began
+                self._metrics.request_ended(scope["method"], route, answer.status or CLIENT_GONE, duration_s)
+
+    async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer", headers: dict[bytes, str]) -> None:
+        try:
+            self._check(scope, headers)
+            await self._app(scope, receive, answer)
+        except JinbaError as error:
+            # From the check, that is: what the app raises, its own handlers answer.
+            await problem(error)(scope, receive, answer)
+        except Exception:
+            # Answered already, if it could be; Starlette raises it on for the log.
+            logger.exception("request failed", extra={"event": "request.failed", "method": scope["method"]})
+
+    def _check(self, scope: Scope, headers: dict[bytes, str]) -> None:
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        size += len(scope["path"]) + len(scope["query_string"])
+        if size > MAX_HEAD_BYTES:
+            raise TooLarge(f"Path, query and headers together are too large: at most {MAX_HEAD_BYTES} bytes.")
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            # RFC 9112, 3.2: a proxy in front of us may go by the other one.
+            raise Invalid("The request has more than one Host header. Send one.")
+        host = headers.get(b"host")
+        # Probes come by the address of the pod, and these paths hold nothing that a page could use.
+        if scope["path"] not in _PROBES:
+            self._guard.check_host(host)
+        self._guard.check_origin(headers.get(b"origin"), host)
+
+
+class _Answer:
+    """The `send` of one request: notes the status and completes the head."""
+
+    def __init__(self, send: Send, request_id: str, *, is_api: bool) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._is_api = is_api
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(raw=list(message.get("headers", ())))
+            headers["X-Request-Id"] = self._request_id
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+            if self._is_api:
+                headers.setdefault("Cache-Control", "no-store")
+            message = {**message, "headers": headers.raw}
+        await self._send(message)
+
+
+def _first_of_each(scope: Scope) -> dict[bytes, str]:
+    found: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in (b"host", b"origin", b"x-request-id"):
+            found.setdefault(name, value.decode("latin-1"))
+    return found
+
+
+@contextmanager
+def _bound(request_id: str) -> Iterator[None]:
+    # Key and organization are bound further in, by whoever authenticates; they end with the request all the same.
+    values: list[tuple[ContextVar[str | None], str | None]] = [
+        (logs.request_id, request_id),
+        (logs.key_id, None),
+        (logs.organization_id, None),
+    ]
+    tokens = [(variable, variable.set(value)) for variable, value in values]
+    try:
+        yield
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)

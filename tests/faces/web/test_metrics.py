@@ -1,0 +1,64 @@
+"""Counts for Prometheus."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jinba_mcp.domain.ids import OrganizationId, RunId, VersionId
+from jinba_mcp.domain.runs import Run, RunError, RunSource, RunStatus
+from jinba_mcp.faces.web.metrics import Metrics
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def ended_run(status: RunStatus = RunStatus.SUCCESS, **ending: Any) -> Run:
+    run = Run(
+        id=RunId("run_1"),
+        organization_id=OrganizationId("org_1"),
+        toolset_slug="a",
+        tool_slug="b",
+        version_id=VersionId("ver_1"),
+        version="1.0.0",
+        version_digest="sha256:1",
+        source=RunSource.MCP,
+        status=RunStatus.RUNNING,
+        input={},
+        created_at=NOW,
+        started_at=NOW,
+    )
+    return run.finished(status, at=NOW + timedelta(milliseconds=200), **ending)
+
+
+def test_requests_are_counted_by_method_route_and_status() -> None:
+    metrics = Metrics()
+    metrics.request_started()
+    metrics.request_started()
+    metrics.request_ended("GET", "/v1/orgs/{org}", 200, 0.02)
+    text = metrics.exposition().decode()
+    assert 'jinba_http_requests_total{method="GET",route="/v1/orgs/{org}",status="200"} 1.0' in text
+    assert 'jinba_http_request_duration_seconds_count{method="GET",route="/v1/orgs/{org}"} 1.0' in text
+    assert "jinba_http_requests_in_flight 1.0" in text
+
+
+def test_made_up_methods_share_one_label() -> None:
+    metrics = Metrics()
+    for method in ("BREW", "WHEN"):
+        metrics.request_started()
+        metrics.request_ended(method, "unmatched", 405, 0.01)
+    assert 'method="OTHER",route="unmatched",status="405"} 2.0' in metrics.exposition().decode()
+
+
+def test_runs_are_counted_and_timed() -> None:
+    metrics = Metrics()
+    metrics.observe_run(ended_run())
+    refused = RunError(name="ArgumentsInvalid", message="")
+    metrics.observe_run(ended_run(RunStatus.FAILED, error=refused))
+    text = metrics.exposition().decode()
+    assert 'jinba_runs_total{source="mcp",status="success"} 1.0' in text
+    assert 'jinba_runs_total{source="mcp",status="failed"} 1.0' in text
+    assert 'jinba_run_duration_seconds_sum{source="mcp"} 0.2' in text
+
+
+def test_each_app_counts_for_itself() -> None:
+    first, second = Metrics(), Metrics()
+    first.observe_run(ended_run())
+    assert "jinba_runs_total{" not in second.exposition().decode()

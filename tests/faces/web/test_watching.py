@@ -1,0 +1,64 @@
+"""Work that ends when nobody waits for it any more."""
+
+from typing import Any
+
+import anyio
+import pytest
+from starlette.requests import ClientDisconnect
+
+from jinba_mcp.domain.errors import KeyMissing
+from jinba_mcp.faces.web.watching import run_unless_disconnected
+
+
+async def never() -> Any:
+    await anyio.sleep_forever()
+
+
+async def test_the_result_comes_back() -> None:
+    async def work() -> int:
+        return 1
+
+    with anyio.fail_after(5):
+        assert await run_unless_disconnected(never, work) == 1
+
+
+async def test_an_error_comes_as_it_was_raised() -> None:
+    async def work() -> int:
+        raise KeyMissing from ValueError("cause")
+
+    with anyio.fail_after(5), pytest.raises(KeyMissing) as caught:
+        await run_unless_disconnected(never, work)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+async def test_a_hang_up_cancels_the_work() -> None:
+    cancelled: list[bool] = []
+    messages = [{"type": "http.disconnect"}, {"type": "http.request"}]
+
+    async def receive() -> Any:
+        return messages.pop()
+
+    async def work() -> int:
+        try:
+            await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class():
+            cancelled.append(True)
+            raise
+        return 1
+
+    with anyio.fail_after(5), pytest.raises(ClientDisconnect):
+        await run_unless_disconnected(receive, work)
+    assert cancelled == [True]
+
+
+async def test_work_that_ends_in_spite_of_a_hang_up_is_still_answered() -> None:
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def work() -> int:
+        with anyio.CancelScope(shield=True):
+            await anyio.lowlevel.checkpoint()
+        return 2
+
+    with anyio.fail_after(5):
+        assert await run_unless_disconnected(receive, work) == 2
