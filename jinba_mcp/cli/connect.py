@@ -1,0 +1,36 @@
+"""`jinba-mcp connect`: the bridge to a remote MCP endpoint, for clients that only speak stdio."""
+
+import os
+import signal
+from typing import Annotated
+
+import typer
+
+from jinba_mcp import __version__, logs
+from jinba_mcp.cli import local, output
+from jinba_mcp.cli.options import single
+from jinba_mcp.faces.mcp import bridge
+
+app = single()
+
+
+@app.command()
+def connect(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The MCP endpoint, such as https://tools.example.com/mcp.")],
+) -> None:
+    """Bridge standard input and output to a remote MCP endpoint, with the key in JINBA_API_KEY."""
+    if not url.startswith(("http://", "https://")):
+        raise output.Misused(f"'{url}' is no URL of an MCP endpoint, such as https://tools.example.com/mcp.")
+    settings = local.read_settings()
+    logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    try:
+        local.run(lambda: bridge.serve(url, os.environ.get("JINBA_API_KEY"), __version__))
+    except bridge.BridgeFailed as error:
+        raise output.Failed(str(error)) from error
+
+
+def _end(number: int, _frame: object) -> None:
+    # At once, since the thread that reads standard input cannot be interrupted, and there is nothing here to tidy.
+    os._exit(130 if number == signal.SIGINT else 0)

@@ -1,0 +1,27 @@
+"""`jinba-mcp connect`, as far as no server is needed; the bridge itself is tested where it lives."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Jinba
+
+
+@pytest.fixture
+def connecting(run_jinba: Jinba, empty_data_dir: Path) -> Jinba:
+    return run_jinba
+
+
+def test_an_endpoint_that_cannot_be_reached_is_one_sentence(connecting: Jinba) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+    ended = connecting("connect", url)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"Error: Cannot reach {url}: ")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_what_is_no_url_is_misuse(connecting: Jinba) -> None:
+    assert connecting("connect", "tools.example.com").code == 2
+    assert connecting("connect").code == 2

@@ -1,0 +1,57 @@
+"""`jinba-mcp db`."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.cli.conftest import Jinba
+
+
+def test_a_new_database_is_set_up_and_an_up_to_date_one_left_alone(run_jinba: Jinba, empty_data_dir: Path) -> None:
+    made = run_jinba("db", "upgrade", "--json").json
+    assert made["revision"]
+    again = run_jinba("db", "upgrade", "--json").json
+    assert again == {"before": made["revision"], "revision": made["revision"]}
+    assert "newest revision" in run_jinba("db", "upgrade").out
+
+
+def test_a_healthy_database_passes(jinba: Jinba) -> None:
+    assert jinba("db", "check", "--json").json == {"ok": True, "problems": []}
+    assert jinba("db", "check").out == "The database is healthy.\n"
+
+
+def test_what_is_wrong_is_told_and_not_mended_in_passing(jinba: Jinba, data_dir: Path) -> None:
+    with closing(sqlite3.connect(data_dir / "jinba.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'older'")
+    ended = jinba("db", "check", "--json")
+    assert (ended.code, ended.json["ok"]) == (1, False)
+    assert "the schema is behind" in ended.json["problems"][0]
+    assert "the schema is behind" in jinba("db", "check").err
+
+
+def test_a_file_that_is_no_database_is_refused(jinba: Jinba, data_dir: Path) -> None:
+    for file in data_dir.iterdir():
+        file.unlink()
+    (data_dir / "jinba.db").write_bytes(b"not a database at all" * 100)
+    ended = jinba("db", "check")
+    assert (ended.code, ended.out) == (1, "")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_backup_is_a_database_of_its_own(jinba: Jinba, tmp_path: Path) -> None:
+    jinba("orgs", "create", "acme")
+    target = tmp_path / "backup.db"
+    made = jinba("db", "backup", str(target), "--json").json
+    assert made == {"file": str(target), "bytes": target.stat().st_size}
+    with closing(sqlite3.connect(target)) as connection:
+        slugs = [row[0] for row in connection.execute("SELECT slug FROM organization ORDER BY slug")]
+    assert slugs == ["acme", "default"]
+
+
+def test_a_backup_overwrites_nothing(jinba: Jinba, tmp_path: Path) -> None:
+    target = tmp_path / "backup.db"
+    target.write_text("precious")
+    ended = jinba("db", "backup", str(target))
+    assert (ended.code, target.read_text()) == (1, "precious")
+    assert "backup.db" in ended.err
+    assert jinba("db", "backup", str(tmp_path / "nowhere" / "backup.db")).code == 1
