@@ -1,0 +1,1 @@
+"""Whole processes under stress: real servers over real sockets, with load, kills, hang-ups and bad input."""
