@@ -25,9 +25,9 @@ class Annotations(Record):
 
     title: str | None = None
     readOnlyHint: bool | None = None  # noqa: N815  MCP's spelling
-    destructiveHint: bool | None = None  # noqa: N815
-    idempotentHint: bool | None = None  # noqa: N815
-    openWorldHint: bool | None = None  # noqa: N815
+    destructiveHint: bool | None = None  # noqa: N815  MCP's spelling
+    idempotentHint: bool | None = None  # noqa: N815  MCP's spelling
+    openWorldHint: bool | None = None  # noqa: N815  MCP's spelling
 
 
 class Tool(Record):

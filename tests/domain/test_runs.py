@@ -1,36 +1,16 @@
 """Runs: the only moves they may make."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
 
 from jinba_mcp.domain.records import JsonObject
-from jinba_mcp.domain.runs import CANCELLED, INTERRUPTED, SHUT_DOWN, Run, RunError, RunFilter, RunLogs, RunStatus
+from jinba_mcp.domain.runs import CANCELLED, INTERRUPTED, SHUT_DOWN, RunError, RunFilter, RunLogs, RunStatus
+from tests.runs import NOON, a_run
 
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ENDS = [RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.TIMEOUT, RunStatus.CANCELLED]
 OPEN = [RunStatus.PENDING, RunStatus.RUNNING]
-
-
-def a_run(**fields: object) -> Run:
-    return Run.model_validate(
-        {
-            "id": "run_1",
-            "organization_id": "org_1",
-            "toolset_slug": "text-tools",
-            "tool_slug": "slugify",
-            "version_id": "ver_1",
-            "version": "1.0.0",
-            "version_digest": "sha256:00",
-            "source": "rest",
-            "status": "running",
-            "input": {"text": "Hello"},
-            "created_at": NOON,
-            "started_at": NOON,
-            **fields,
-        }
-    )
 
 
 def test_four_statuses_are_an_end() -> None:

@@ -99,7 +99,8 @@ class _Bridge:
         answer = await self._client.call_tool(
             params.name, params.arguments, CALL_TIMEOUT_S, progress_callback=ctx.session.report_progress
         )
-        if translate.may_be_structured(isinstance(answer.structured_content, dict), ctx.protocol_version):
+        is_object = isinstance(answer.structured_content, dict)
+        if translate.may_be_structured(is_object=is_object, protocol_version=ctx.protocol_version):
             return answer
         return answer.model_copy(update={"structured_content": None})
 
@@ -112,7 +113,9 @@ class _Bridge:
 def _tool(tool: types.Tool, protocol_version: str) -> types.Tool:
     """The tool for a client that may be of an older era than the remote, which we ask in its newest."""
     schema = tool.output_schema
-    if schema is None or translate.may_be_structured(schema.get("type") == "object", protocol_version):
+    if schema is None or translate.may_be_structured(
+        is_object=schema.get("type") == "object", protocol_version=protocol_version
+    ):
         return tool
     return tool.model_copy(update={"output_schema": None})
 

@@ -59,7 +59,9 @@ def tool(offer: Offer, protocol_version: str) -> JsonObject:
         "inputSchema": offer.tool.input_schema,
     }
     output_schema = offer.tool.output_schema
-    if output_schema is not None and may_be_structured(output_schema.get("type") == "object", protocol_version):
+    if output_schema is not None and may_be_structured(
+        is_object=output_schema.get("type") == "object", protocol_version=protocol_version
+    ):
         shown["outputSchema"] = output_schema
     annotations = offer.tool.annotations.model_dump(exclude_none=True)
     if annotations:
@@ -77,7 +79,7 @@ def result(run: Run, *, has_schema: bool, protocol_version: str) -> JsonObject:
     answer: JsonObject = COMPLETE | {"content": content, "isError": False, "_meta": meta}
     is_object = isinstance(run.output, dict)
     wanted = is_object or has_schema
-    if not is_blocks_only and wanted and may_be_structured(is_object, protocol_version):
+    if not is_blocks_only and wanted and may_be_structured(is_object=is_object, protocol_version=protocol_version):
         answer["structuredContent"] = run.output
     return answer
 
@@ -99,7 +101,7 @@ def protocol_error(error: errors.JinbaError, code: int) -> MCPError:
     return MCPError(code=code, message=error.message, data={"code": error.code, **error.details})
 
 
-def may_be_structured(is_object: bool, protocol_version: str) -> bool:  # noqa: FBT001  one fact about one value
+def may_be_structured(*, is_object: bool, protocol_version: str) -> bool:
     """Before 2026-07-28 structured output is an object or nothing."""
     return is_object or protocol_version in MODERN_PROTOCOL_VERSIONS
 

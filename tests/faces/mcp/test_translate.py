@@ -1,6 +1,5 @@
 """Our nouns in MCP's shapes, in both eras, and the two planes of errors."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import mcp_types as types
@@ -16,8 +15,8 @@ from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.runs import Run
 from jinba_mcp.domain.tools import Tool
 from jinba_mcp.faces.mcp import translate
+from tests.runs import a_run
 
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MODERN = MODERN_PROTOCOL_VERSIONS[-1]
 LEGACY = HANDSHAKE_PROTOCOL_VERSIONS[-1]
 ERAS = [*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS]
@@ -26,22 +25,7 @@ META = {"jinba-mcp/runId": "run_1"}
 
 
 def ended(**fields: object) -> Run:
-    return Run.model_validate(
-        {
-            "id": "run_1",
-            "organization_id": "org_1",
-            "toolset_slug": "text-tools",
-            "tool_slug": "slugify",
-            "version_id": "ver_1",
-            "version": "1.0.0",
-            "version_digest": "sha256:00",
-            "source": "mcp",
-            "status": "success",
-            "input": {},
-            "created_at": NOON,
-            **fields,
-        }
-    )
+    return a_run(**{"source": "mcp", "status": "success", "input": {}, "started_at": None, **fields})
 
 
 def answer(run: Run, era: str = MODERN, *, has_schema: bool = False) -> JsonObject:

@@ -1,31 +1,17 @@
 """Runs in their wire forms."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from jinba_mcp.domain.errors import FieldsInvalid
-from jinba_mcp.domain.ids import OrganizationId, RunId, VersionId
-from jinba_mcp.domain.runs import Run, RunError, RunLogs, RunSource, RunStatus
+from jinba_mcp.domain.runs import RunError, RunLogs, RunStatus
 from jinba_mcp.faces.rest.run_schemas import RunIn, RunOut, RunsQuery, RunVersionQuery, run_out, run_result_out
+from tests.runs import NOON, a_run
 
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
-RUN = Run(
-    id=RunId("run_1"),
-    organization_id=OrganizationId("org_1"),
-    toolset_slug="a",
-    tool_slug="b",
-    version_id=VersionId("ver_1"),
-    version="1.0.0",
-    version_digest="sha256:1",
-    source=RunSource.MCP,
-    status=RunStatus.RUNNING,
-    input={"n": 1},
-    created_at=NOW,
-    started_at=NOW,
-)
+RUN = a_run(toolset_slug="a", tool_slug="b", version_digest="sha256:1", source="mcp", input={"n": 1})
 
 
 @pytest.mark.parametrize(
@@ -63,7 +49,7 @@ def test_query_and_envelope_may_name_the_same_version() -> None:
 
 def test_a_failed_run_says_why() -> None:
     error = RunError(name="ValueError", message="no", traceback="line 1")
-    ended = RUN.finished(RunStatus.FAILED, at=NOW + timedelta(seconds=1), error=error, logs=RunLogs(stdout=("a", "b")))
+    ended = RUN.finished(RunStatus.FAILED, at=NOON + timedelta(seconds=1), error=error, logs=RunLogs(stdout=("a", "b")))
     assert json.loads(run_result_out(ended).model_dump_json(by_alias=True)) == {
         "runId": "run_1",
         "id": "run_1",
@@ -78,8 +64,8 @@ def test_a_failed_run_says_why() -> None:
 
 
 def test_content_is_there_only_when_the_tool_made_some() -> None:
-    plain = RUN.finished(RunStatus.SUCCESS, at=NOW, output=1)
-    rich = RUN.finished(RunStatus.SUCCESS, at=NOW, content=({"type": "text", "text": "x"},))
+    plain = RUN.finished(RunStatus.SUCCESS, at=NOON, output=1)
+    rich = RUN.finished(RunStatus.SUCCESS, at=NOON, content=({"type": "text", "text": "x"},))
     assert "content" not in json.loads(run_result_out(plain).model_dump_json(by_alias=True))
     assert json.loads(run_out(rich).model_dump_json(by_alias=True))["content"] == [{"type": "text", "text": "x"}]
 
@@ -92,5 +78,5 @@ def test_a_record_fits_its_own_model_and_shows_no_inner_ids() -> None:
 
 
 def test_every_filter_of_the_core_can_be_asked_for() -> None:
-    query = RunsQuery.model_validate({"keyId": "key_1", "since": "2026-11-21T00:00:00Z", "limit": 3})
-    assert (query.filter().key_id, query.filter().since) == ("key_1", NOW)
+    query = RunsQuery.model_validate({"keyId": "key_1", "since": "2026-11-21T12:00:00Z", "limit": 3})
+    assert (query.filter().key_id, query.filter().since) == ("key_1", NOON)

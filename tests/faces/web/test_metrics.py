@@ -1,31 +1,15 @@
 """Counts for Prometheus."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from jinba_mcp.domain.ids import OrganizationId, RunId, VersionId
-from jinba_mcp.domain.runs import Run, RunError, RunSource, RunStatus
+from jinba_mcp.domain.runs import Run, RunError, RunStatus
 from jinba_mcp.faces.web.metrics import Metrics
-
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
+from tests.runs import NOON, a_run
 
 
 def ended_run(status: RunStatus = RunStatus.SUCCESS, **ending: Any) -> Run:
-    run = Run(
-        id=RunId("run_1"),
-        organization_id=OrganizationId("org_1"),
-        toolset_slug="a",
-        tool_slug="b",
-        version_id=VersionId("ver_1"),
-        version="1.0.0",
-        version_digest="sha256:1",
-        source=RunSource.MCP,
-        status=RunStatus.RUNNING,
-        input={},
-        created_at=NOW,
-        started_at=NOW,
-    )
-    return run.finished(status, at=NOW + timedelta(milliseconds=200), **ending)
+    return a_run(source="mcp").finished(status, at=NOON + timedelta(milliseconds=200), **ending)
 
 
 def test_requests_are_counted_by_method_route_and_status() -> None:
