@@ -2,8 +2,15 @@
 
 from enum import StrEnum
 
-from jinba_mcp.domain.errors import OperatorNeeded, OrganizationNotFound, ScopeMissing
-from jinba_mcp.domain.ids import KeyId, OrganizationId, UserId
+from jinba_mcp.domain.errors import (
+    NarrowingExceeded,
+    OperatorNeeded,
+    OrganizationNotFound,
+    PersonalKeyNeeded,
+    ScopeMissing,
+    SessionNeeded,
+)
+from jinba_mcp.domain.ids import KeyId, OrganizationId, SessionId, UserId
 from jinba_mcp.domain.records import Record
 from jinba_mcp.domain.scopes import ALL_SCOPES, Scope
 
@@ -11,6 +18,8 @@ from jinba_mcp.domain.scopes import ALL_SCOPES, Scope
 class CallerKind(StrEnum):
     ORGANIZATION_KEY = "organization"
     PERSONAL_KEY = "personal"
+    SESSION = "session"
+    """A user who signed in."""
     OPERATOR = "operator"
     """Whoever holds the machine: the command line, stdio and boot."""
 
@@ -21,6 +30,12 @@ class Grant(Record):
     organization_id: OrganizationId
     organization_slug: str
     scopes: frozenset[Scope]
+    former_slugs: frozenset[str] = frozenset()
+    """What the organization was called before; URLs with these still work."""
+
+    def is_called(self, name: str) -> bool:
+        """Whether `name` is the organization's id, slug or a former slug."""
+        return name in (self.organization_id, self.organization_slug) or name in self.former_slugs
 
 
 class Caller(Record):
@@ -32,8 +47,17 @@ class Caller(Record):
     key_name: str | None = None
     key_prefix: str | None = None
     user_id: UserId | None = None
+    session_id: SessionId | None = None
+    held: frozenset[Scope] = frozenset()
+    """What a user's key was given, or all for a session, before any role limits it in an organization."""
     toolsets: frozenset[str] | None = None
     tools: frozenset[str] | None = None
+    rate_limit: int | None = None
+    """Requests a minute that the key was given, instead of what the operator set for all."""
+
+    def __hash__(self) -> int:
+        """Of what tells callers apart; caches ask for it with each request."""
+        return hash((self.key_id, self.user_id, self.session_id))
 
     @property
     def is_operator(self) -> bool:
@@ -63,11 +87,43 @@ class Caller(Record):
             ScopeMissing: the caller's, but none of the scopes is held there.
         """
         for grant in self.grants:
-            if organization in (grant.organization_id, grant.organization_slug):
+            if grant.is_called(organization):
                 if grant.scopes.isdisjoint(any_of):
                     raise ScopeMissing(" or ".join(any_of), sorted(grant.scopes))
                 return grant.organization_id
         raise OrganizationNotFound(organization)
+
+    def require_user(self, *any_of: Scope) -> UserId:
+        """The user that the caller acts as, where no organization of the caller's is concerned.
+
+        Raises:
+            PersonalKeyNeeded: it acts as nobody.
+            ScopeMissing: its key was given none of `any_of`.
+        """
+        if self.user_id is None:
+            raise PersonalKeyNeeded
+        if any_of and self.held.isdisjoint(any_of):
+            raise ScopeMissing(" or ".join(any_of), sorted(self.held))
+        return self.user_id
+
+    def require_session(self) -> UserId:
+        """The user who signed in.
+
+        Raises:
+            SessionNeeded: the caller is a key.
+        """
+        if self.kind is not CallerKind.SESSION or self.user_id is None:
+            raise SessionNeeded
+        return self.user_id
+
+    def require_whole(self) -> None:
+        """Check that no narrowing limits the caller, whom others could otherwise be used to go beyond.
+
+        Raises:
+            NarrowingExceeded: it does.
+        """
+        if self.toolsets is not None or self.tools is not None:
+            raise NarrowingExceeded
 
     def require_operator(self) -> None:
         """Check that this is whoever holds the machine.
@@ -101,11 +157,12 @@ class Caller(Record):
         return self.toolsets is None or toolset in self.toolsets
 
 
-def operator(*grants: tuple[OrganizationId, str]) -> Caller:
+def operator(*grants: tuple[OrganizationId, str], former_slugs: frozenset[str] = frozenset()) -> Caller:
     """The machine's holder, with every scope in the given organizations (id and slug)."""
     return Caller(
         kind=CallerKind.OPERATOR,
         grants=tuple(
-            Grant(organization_id=identifier, organization_slug=slug, scopes=ALL_SCOPES) for identifier, slug in grants
+            Grant(organization_id=identifier, organization_slug=slug, scopes=ALL_SCOPES, former_slugs=former_slugs)
+            for identifier, slug in grants
         ),
     )

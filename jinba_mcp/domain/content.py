@@ -8,7 +8,9 @@ from pydantic.alias_generators import to_camel
 
 
 class _Block(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="forbid", defer_build=True
+    )
 
 
 Base64Bytes = Annotated[bytes, PlainSerializer(lambda raw: base64.b64encode(raw).decode(), return_type=str)]

@@ -1,9 +1,10 @@
 """Opaque identifiers: a prefix that names the noun, then 26 characters that sort by time (ULID: Crockford base32)."""
 
 import re
-import secrets
 from datetime import datetime
 from typing import NewType
+
+from jinba_mcp.domain.randomness import random_bytes
 
 OrganizationId = NewType("OrganizationId", str)
 UserId = NewType("UserId", str)
@@ -11,16 +12,26 @@ KeyId = NewType("KeyId", str)
 ToolSetId = NewType("ToolSetId", str)
 VersionId = NewType("VersionId", str)
 RunId = NewType("RunId", str)
+AuditId = NewType("AuditId", str)
+SessionId = NewType("SessionId", str)
+InvitationId = NewType("InvitationId", str)
+WebhookId = NewType("WebhookId", str)
+DeliveryId = NewType("DeliveryId", str)
+CreditId = NewType("CreditId", str)
 
 SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 SLUG_RULE = "use 1 to 63 lower-case letters, digits and inner hyphens"
 _SLUG = re.compile(SLUG_PATTERN)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)
 
 
 def _ulid(at: datetime) -> str:
-    number = (int(at.timestamp() * 1000) << 80) | secrets.randbits(80)
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -5, -5))
+    return _text((int(at.timestamp() * 1000) << 80) | int.from_bytes(random_bytes(10)))
+
+
+def _text(number: int) -> str:
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -10, -10)])
 
 
 def organization_id(at: datetime) -> OrganizationId:
@@ -45,6 +56,38 @@ def version_id(at: datetime) -> VersionId:
 
 def run_id(at: datetime) -> RunId:
     return RunId(f"run_{_ulid(at)}")
+
+
+def audit_id(at: datetime) -> AuditId:
+    return AuditId(f"aud_{_ulid(at)}")
+
+
+def session_id(at: datetime) -> SessionId:
+    return SessionId(f"ses_{_ulid(at)}")
+
+
+def invitation_id(at: datetime) -> InvitationId:
+    return InvitationId(f"inv_{_ulid(at)}")
+
+
+def webhook_id(at: datetime) -> WebhookId:
+    return WebhookId(f"wh_{_ulid(at)}")
+
+
+def delivery_id(at: datetime) -> DeliveryId:
+    return DeliveryId(f"dlv_{_ulid(at)}")
+
+
+def credit_id(at: datetime) -> CreditId:
+    return CreditId(f"crd_{_ulid(at)}")
+
+
+def credit_id_after(before: str) -> CreditId:
+    """The next that there can be, for a line of the same millisecond (ULID specification, "Monotonicity")."""
+    number = 0
+    for character in before.removeprefix("crd_"):
+        number = number << 5 | _CROCKFORD.index(character)
+    return CreditId(f"crd_{_text(number + 1)}")
 
 
 def is_slug(text: str) -> bool:

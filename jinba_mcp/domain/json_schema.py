@@ -1,7 +1,7 @@
 """JSON Schema 2020-12: the only door to the validator.
 
 Patterns run in linear time, so no pattern can hang the server. A schema that doubles its own references level by level
-still can; whoever lets strangers bring schemas must bound that before it gets here.
+still can: `schema_weights.check` refuses it before it is stored.
 """
 
 from itertools import islice

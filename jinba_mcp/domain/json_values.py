@@ -9,6 +9,9 @@ from pydantic import JsonValue
 
 from jinba_mcp.domain.errors import MalformedBody
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+"""Made once: `json.dumps` makes one for each call that asks for anything but its defaults."""
+
 
 def parse(raw: bytes | str) -> JsonValue:
     """Read JSON as RFC 8259 has it: UTF-8, no NaN, no number beyond a double, nesting of at most about 200.
@@ -33,7 +36,7 @@ def dump(value: object) -> str:
         ValueError: NaN or infinity, a lone surrogate, nesting too deep, or a value that JSON does not have.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _ENCODER.encode(value)
         text.encode()
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
@@ -46,6 +49,15 @@ def _holds_infinity(value: JsonValue) -> bool:
     if isinstance(value, dict):
         return any(map(_holds_infinity, value.values()))
     return isinstance(value, list) and any(map(_holds_infinity, value))
+
+
+def holds_nul(value: JsonValue) -> bool:
+    """Whether a NUL character stands anywhere in it, which neither YAML nor PostgreSQL has."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in key or holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(holds_nul, value))
 
 
 def digest(value: JsonValue) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from jinba_mcp.domain.ids import KeyId, OrganizationId, UserId
+from jinba_mcp.domain.limits import PerMinute
 from jinba_mcp.domain.records import Record, UtcDateTime
 from jinba_mcp.domain.scopes import Scope
 
@@ -21,7 +22,13 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LENGTH = 43
 _CHECKSUM_LENGTH = 6
 _SECRET = re.compile(rf"{SECRET_PREFIX}[0-9A-Za-z]{{{_BODY_LENGTH + _CHECKSUM_LENGTH}}}")
+NETWORK_PATTERN = r"^[0-9A-Fa-f:.]{2,45}(?:/[0-9]{1,3})?$"
+"""Without the zone that may follow an IPv6 address: that is any text at all, and names a network card."""
 MAX_OVERLAP_S = 7 * 24 * 3600
+MAX_KEYS = 1_000
+"""Of an organization; revoked ones do not count."""
+MAX_PERSONAL_KEYS = 100
+"""Of a user; revoked ones do not count."""
 
 
 class KeyKind(StrEnum):
@@ -46,6 +53,8 @@ class Key(Record):
     """`slug/tool` this key is narrowed to; None means all."""
     allowed_ips: tuple[str, ...] | None = None
     """Networks in CIDR form; None means any."""
+    rate_limit: PerMinute | None = None
+    """Requests a minute, instead of what the operator set for all keys."""
     expires_at: UtcDateTime | None = None
     created_by: str
     created_at: UtcDateTime
@@ -101,6 +110,8 @@ def digest(secret: str) -> str:
 
 def is_network(text: str) -> bool:
     """Whether `text` is an IP network in CIDR form (or one address)."""
+    if re.fullmatch(NETWORK_PATTERN, text) is None:
+        return False
     try:
         ipaddress.ip_network(text)
     except ValueError:

@@ -1,17 +1,25 @@
 """The base of every record: frozen, no unknown fields, compared by value."""
 
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 
 class Record(BaseModel):
-    """A change of state is a method that returns a new record."""
+    """A change of state is a method that returns a new record.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Validators are built when first used, since every start would wait for those of all records.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+def later(default: Any) -> Any:
+    """A field that came after the first release: left out while it is `default`, so that digests stay the same."""
+    return Field(default=default, exclude_if=lambda value: bool(value == default))
 
 
 def _utc(value: datetime) -> datetime:

@@ -11,6 +11,7 @@ from typing import Self
 from pydantic import JsonValue
 
 from jinba_mcp.domain.ids import KeyId, OrganizationId, RunId, UserId, VersionId
+from jinba_mcp.domain.isolation import Isolation
 from jinba_mcp.domain.records import JsonObject, Record, UtcDateTime
 
 
@@ -58,6 +59,17 @@ NO_LOGS = RunLogs()
 INTERRUPTED = RunError(name="Interrupted", message="The server stopped before the run had finished.")
 CANCELLED = RunError(name="Cancelled", message="The caller went away before the run had finished.")
 SHUT_DOWN = RunError(name="Cancelled", message="The server shut down before the run had finished.")
+CALLED_OFF = RunError(name="Cancelled", message="The run was cancelled on request before it had finished.")
+
+
+class RunPart(StrEnum):
+    """What of a run may be kept shorter, or with less in it, than the caller got it."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    CONTENT = "content"
+    ERROR = "error"
+    LOGS = "logs"
 
 
 class Run(Record):
@@ -77,12 +89,20 @@ class Run(Record):
     content: tuple[JsonObject, ...] | None = None
     error: RunError | None = None
     logs: RunLogs = NO_LOGS
+    isolation: Isolation | None = None
+    """What walled the tool in; None when it never ran."""
     key_id: KeyId | None = None
     key_name: str | None = None
     key_prefix: str | None = None
     user_id: UserId | None = None
     client: str | None = None
     request_id: str | None = None
+    replay_of: RunId | None = None
+    """The run that this one repeats, with the same version and input."""
+    truncated: tuple[RunPart, ...] = ()
+    """What the record has only the beginning of."""
+    redacted: tuple[RunPart, ...] = ()
+    """Where the record has `***` in the place of secrets."""
     created_at: UtcDateTime
     started_at: UtcDateTime | None = None
     finished_at: UtcDateTime | None = None
@@ -107,6 +127,7 @@ class Run(Record):
         content: tuple[JsonObject, ...] | None = None,
         error: RunError | None = None,
         logs: RunLogs = NO_LOGS,
+        isolation: Isolation | None = None,
     ) -> Self:
         """The same run, ended.
 
@@ -123,6 +144,7 @@ class Run(Record):
                 "content": content,
                 "error": error,
                 "logs": logs,
+                "isolation": isolation,
             }
         )
 
@@ -138,3 +160,5 @@ class RunFilter(Record):
     key_id: str | None = None
     since: UtcDateTime | None = None
     until: UtcDateTime | None = None
+    q: str | None = None
+    """Words that must all be in the tool, the caller or the error; see `words_in_query`."""

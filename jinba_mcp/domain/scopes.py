@@ -20,6 +20,11 @@ class Role(StrEnum):
     ADMIN = "admin"
     MEMBER = "member"
 
+    def outranks(self, other: "Role") -> bool:
+        """Whether it stands above the other."""
+        order = list(Role)
+        return order.index(self) < order.index(other)
+
 
 ALL_SCOPES = frozenset(Scope)
 DEFAULT_SCOPES = (Scope.READ, Scope.EXECUTE)

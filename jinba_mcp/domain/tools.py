@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from jinba_mcp.domain.ids import SLUG_PATTERN
 from jinba_mcp.domain.records import JsonObject, Record
@@ -17,6 +17,8 @@ TOOL_SLUG_RULE = "use 1 to 63 lower-case letters, digits, inner hyphens and unde
 ToolSlug = Annotated[str, StringConstraints(pattern=TOOL_SLUG_PATTERN)]
 """Names a tool, also in MCP: lower-case letters, digits, inner hyphens and underscores; at most 63 characters."""
 
+Entrypoint = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_$][A-Za-z0-9_$]{0,127}$")]
+
 Language = Literal["python", "typescript"]
 
 
@@ -24,10 +26,10 @@ class Annotations(Record):
     """Hints to the client about behaviour, spelled as MCP spells them; None means not said."""
 
     title: str | None = None
-    readOnlyHint: bool | None = None  # noqa: N815  MCP's spelling
-    destructiveHint: bool | None = None  # noqa: N815  MCP's spelling
-    idempotentHint: bool | None = None  # noqa: N815  MCP's spelling
-    openWorldHint: bool | None = None  # noqa: N815  MCP's spelling
+    readOnlyHint: StrictBool | None = None  # noqa: N815  MCP's spelling
+    destructiveHint: StrictBool | None = None  # noqa: N815  MCP's spelling
+    idempotentHint: StrictBool | None = None  # noqa: N815  MCP's spelling
+    openWorldHint: StrictBool | None = None  # noqa: N815  MCP's spelling
 
 
 class Tool(Record):
@@ -36,7 +38,7 @@ class Tool(Record):
     slug: ToolSlug
     name: Annotated[str, Field(max_length=200)]
     description: Annotated[str, Field(max_length=20_000)] = ""
-    entrypoint: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_$][A-Za-z0-9_$]{0,127}$")] = "run"
+    entrypoint: Entrypoint = "run"
     code: Annotated[str, Field(max_length=MAX_CODE_BYTES)]
     input_schema: JsonObject
     output_schema: JsonObject | None = None

@@ -1,21 +1,36 @@
 """ToolSets: the named, versioned group of tools that is published, narrowed to and served as one MCP server."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from jinba_mcp.domain.credits import Price
+from jinba_mcp.domain.env import MAX_VARIABLES, EnvDeclaration
 from jinba_mcp.domain.ids import OrganizationId, ToolSetId, VersionId
-from jinba_mcp.domain.records import Record, UtcDateTime
-from jinba_mcp.domain.tools import Language, Slug, Tool
+from jinba_mcp.domain.packages import Lock, Package
+from jinba_mcp.domain.records import Record, UtcDateTime, later
+from jinba_mcp.domain.sandboxes import Sandbox
+from jinba_mcp.domain.tools import Language, Slug, Tool, ToolSlug
 
+MAX_TOOLSETS = 1_000
+"""Of an organization."""
 MAX_TOOLS = 1_000
+MAX_PACKAGES = 200
+MAX_SHARED = 100
+RESERVED_SLUGS = frozenset({"import"})
+"""They stand in URLs where the slug of a ToolSet does."""
+
+
+Shared = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,63}$")]
 
 
 class Visibility(StrEnum):
     PRIVATE = "private"
     PUBLIC = "public"
     """Any valid key with `execute` may run it, and it is listed in explore."""
+    RESTRICTED = "restricted"
+    """The organizations that it is shared with may run it as if it were public; for others it is not there."""
 
 
 class Origin(StrEnum):
@@ -24,31 +39,7 @@ class Origin(StrEnum):
     OPERATOR = "operator"
     """From a folder, by whoever holds the machine. The in-process engine runs only this."""
     API = "api"
-    """From anyone with a `write` key. Waits for a sandbox."""
-
-
-class Package(Record):
-    """A library the code imports."""
-
-    name: Annotated[str, Field(max_length=200)]
-    version: Annotated[str, Field(max_length=100)] | None = None
-
-
-class Sandbox(Record):
-    """What the code is given to run with; None means the server's default."""
-
-    provider: Literal["inprocess", "local"] | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=900)] | None = None
-    memory_mb: Annotated[int, Field(ge=16, le=16_384)] | None = None
-    network: bool = False
-
-
-class EnvDeclaration(Record):
-    """A variable the code expects: a secret by name only, or a plain value."""
-
-    key: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,127}$")]
-    value: Annotated[str, Field(max_length=32_768)] | None = None
-    secret: bool = False
+    """From anyone with a `write` key. Runs only in a sandbox."""
 
 
 class Content(Record):
@@ -57,7 +48,9 @@ class Content(Record):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     description: Annotated[str, Field(max_length=20_000)] = ""
     language: Language = "python"
-    packages: tuple[Package, ...] = ()
+    packages: Annotated[tuple[Package, ...], Field(max_length=MAX_PACKAGES)] = ()
+    lock: Lock | None = later(None)
+    """What the packages resolved to; None while there are none."""
     sandbox: Sandbox = Sandbox()
     tools: Annotated[tuple[Tool, ...], Field(max_length=MAX_TOOLS)] = ()
     """In the order of their slugs."""
@@ -72,7 +65,11 @@ class Listing(Record):
     visibility: Visibility = Visibility.PRIVATE
     mcp_enabled: bool = False
     tags: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=20)] = ()
-    env: tuple[EnvDeclaration, ...] = ()
+    env: Annotated[tuple[EnvDeclaration, ...], Field(max_length=MAX_VARIABLES)] = ()
+    shared_with: Annotated[tuple[Shared, ...], Field(max_length=MAX_SHARED)] = later(())
+    """Who may run it while it is `restricted`: an author names organizations by id or slug, stored are their ids."""
+    prices: Annotated[dict[ToolSlug, Price], Field(max_length=MAX_TOOLS)] = later({})
+    """Credits that a run costs, by slug of the tool; others cost none."""
 
 
 class ToolSet(Record):
@@ -98,4 +95,6 @@ class Draft(Record):
     origin: Origin
     source_digest: str
     """Of what the author gave; while that is the same, its code need not be read for schemas again."""
+    derived: dict[str, tuple[str, ...]] | None = None
+    """By slug of the tool, which of its fields were read from its code; None in drafts from before that was noted."""
     updated_at: UtcDateTime

@@ -1,7 +1,10 @@
 """Versions: immutable snapshots of a ToolSet under a semver number, identified by a digest over their content."""
 
+from datetime import datetime
+from typing import Annotated, Self
+
 import semver
-from pydantic import JsonValue
+from pydantic import Field
 
 from jinba_mcp.domain import json_values
 from jinba_mcp.domain.errors import FieldsInvalid, VersionExists
@@ -10,6 +13,21 @@ from jinba_mcp.domain.records import JsonObject, Record, UtcDateTime
 from jinba_mcp.domain.toolsets import Content, Origin
 
 FIRST_NUMBER = "1.0.0"
+_WHOLE = "(?:0|[1-9][0-9]*)"
+_LABELS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+_PRE_RELEASE = rf"(?:{_WHOLE}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+NUMBER_PATTERN = rf"^{_WHOLE}\.{_WHOLE}\.{_WHOLE}(?:-{_PRE_RELEASE}(?:\.{_PRE_RELEASE})*)?(?:\+{_LABELS})?$"
+"""Of a number that may be published (Semantic Versioning 2.0.0)."""
+
+
+class Marks(Record):
+    """What is to be said of a published version from now on; None leaves it as it is."""
+
+    deprecated: bool | None = None
+    deprecation_message: Annotated[str, Field(max_length=1_000)] | None = None
+    yanked: bool | None = None
+    yank_reason: Annotated[str, Field(max_length=1_000)] | None = None
+    release_notes: Annotated[str, Field(max_length=20_000)] | None = None
 
 
 class Version(Record):
@@ -24,7 +42,36 @@ class Version(Record):
     published_by: str
     created_at: UtcDateTime
     deprecated_at: UtcDateTime | None = None
+    deprecation_message: str | None = None
     yanked_at: UtcDateTime | None = None
+    yank_reason: str | None = None
+
+    def marked(self, marks: Marks, at: datetime) -> Self:
+        """The same version with other marks. A message or a reason stays as long as its mark does."""
+        is_deprecated = self.deprecated_at is not None if marks.deprecated is None else marks.deprecated
+        is_yanked = self.yanked_at is not None if marks.yanked is None else marks.yanked
+        message = self.deprecation_message if marks.deprecation_message is None else marks.deprecation_message
+        reason = self.yank_reason if marks.yank_reason is None else marks.yank_reason
+        return self.model_copy(
+            update={
+                "deprecated_at": (self.deprecated_at or at) if is_deprecated else None,
+                "deprecation_message": message if is_deprecated else None,
+                "yanked_at": (self.yanked_at or at) if is_yanked else None,
+                "yank_reason": reason if is_yanked else None,
+                "release_notes": self.release_notes if marks.release_notes is None else marks.release_notes,
+            }
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever runs it should know, a sentence each."""
+        marks = (
+            ("deprecated", self.deprecated_at, self.deprecation_message),
+            ("yanked", self.yanked_at, self.yank_reason),
+        )
+        return tuple(
+            f"Version {self.number} is {what}{': ' + why if why else '.'}" for what, since, why in marks if since
+        )
 
 
 class Snapshot(Record):
@@ -32,19 +79,6 @@ class Snapshot(Record):
 
     version: Version
     content: Content
-
-
-class Diff(Record):
-    """What changed from one version to another, tool by tool."""
-
-    from_version: str
-    to_version: str
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    changed: tuple[JsonObject, ...]
-    """`{"tool": slug, "fields": [names]}` for each tool in both that differs."""
-    toolset_fields: tuple[str, ...]
-    """Fields of the ToolSet itself that differ."""
 
 
 def digest(content: Content) -> str:
@@ -72,26 +106,3 @@ def checked_number(number: str, latest: str | None) -> str:
     if latest is not None and wanted <= semver.Version.parse(latest):
         raise VersionExists(number, latest)
     return number
-
-
-def diff(before: Snapshot, after: Snapshot) -> Diff:
-    """Compare two versions of one ToolSet."""
-    old = {tool.slug: tool for tool in before.content.tools}
-    new = {tool.slug: tool for tool in after.content.tools}
-    changed: list[JsonObject] = []
-    for slug in sorted(old.keys() & new.keys()):
-        fields = _differing(old[slug], new[slug])
-        if fields:
-            changed.append({"tool": slug, "fields": list[JsonValue](fields)})
-    return Diff(
-        from_version=before.version.number,
-        to_version=after.version.number,
-        added=tuple(sorted(new.keys() - old.keys())),
-        removed=tuple(sorted(old.keys() - new.keys())),
-        changed=tuple(changed),
-        toolset_fields=tuple(f for f in _differing(before.content, after.content) if f != "tools"),
-    )
-
-
-def _differing(before: Record, after: Record) -> list[str]:
-    return [name for name in type(before).model_fields if getattr(before, name) != getattr(after, name)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import settings
 from hypothesis import strategies as st
 
-modestly = settings(max_examples=50, deadline=None, database=None)
+modestly = settings(max_examples=settings().max_examples // 2)
 """Enough to find a slip, few enough for every run of the suite."""
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -15,7 +15,7 @@ def every_error() -> list[type[JinbaError]]:
     found, pending = [], [JinbaError]
     while pending:
         for child in pending.pop().__subclasses__():
-            if child.__module__ == errors.__name__:
+            if child.__module__.startswith(errors.__name__ + "."):
                 found.append(child)
                 pending.append(child)
     return found

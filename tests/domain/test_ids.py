@@ -59,3 +59,13 @@ def test_anything_else_is_no_slug(text: str) -> None:
 
 def test_no_id_can_be_taken_for_a_slug() -> None:
     assert not any(ids.is_slug(make(NOON).lower()) for make, _ in KINDS)
+
+
+def test_the_next_credit_id_sorts_right_behind_the_one_before() -> None:
+    first = ids.credit_id(datetime(2026, 11, 21, tzinfo=UTC))
+    following = [first]
+    for _ in range(100):
+        following.append(ids.credit_id_after(following[-1]))
+    assert following == sorted(set(following))
+    assert len({len(each) for each in following}) == 1
+    assert following[-1] < ids.credit_id(datetime(2026, 11, 22, tzinfo=UTC))

@@ -154,6 +154,11 @@ def test_a_network_is_cidr_or_one_address(text: str) -> None:
     assert keys.is_network(text)
 
 
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "fe80::1%\0", "fe80::%x/10", "10.0.0.0/255.0.0.0"])
+def test_a_network_has_neither_a_zone_nor_a_mask(text: str) -> None:
+    assert not keys.is_network(text)
+
+
 @pytest.mark.parametrize("text", ["", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "1", " 10.0.0.0/8", "example.com", "*"])
 def test_anything_else_is_no_network(text: str) -> None:
     assert not keys.is_network(text)

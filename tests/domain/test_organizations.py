@@ -3,8 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from jinba_mcp.domain.organizations import Membership, Organization, User
+from jinba_mcp.domain.members import Membership
+from jinba_mcp.domain.organizations import Organization
 from jinba_mcp.domain.scopes import Role
+from jinba_mcp.domain.users import User
 
 
 @pytest.mark.parametrize("role", Role)

@@ -3,7 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from jinba_mcp.domain.toolsets import MAX_TOOLS, Content, EnvDeclaration, Listing, Sandbox, ToolSet, Visibility
+from jinba_mcp.domain.env import EnvDeclaration
+from jinba_mcp.domain.sandboxes import Sandbox
+from jinba_mcp.domain.toolsets import MAX_TOOLS, Content, Listing, ToolSet, Visibility
 
 
 def tools(*slugs: str) -> list[dict[str, object]]:

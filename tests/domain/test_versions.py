@@ -1,5 +1,6 @@
 """Versions: numbers that only rise, digests that only content moves, and diffs."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from jinba_mcp.domain import versions
 from jinba_mcp.domain.errors import FieldsInvalid, VersionExists
 from jinba_mcp.domain.toolsets import Content
-from jinba_mcp.domain.versions import Diff, Snapshot, Version
+from jinba_mcp.domain.versions import NUMBER_PATTERN, Marks, Version
 from tests.domain.generated import modestly
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -34,10 +35,11 @@ def content_of(tools: dict[str, str], **fields: object) -> Content:
     return Content.model_validate({"name": "Some tools", "tools": described, **fields})
 
 
-def snapshot(number: str, content: Content) -> Snapshot:
-    fields = {"id": "ver_1", "toolset_id": "ts_1", "number": number, "digest": versions.digest(content)}
-    version = Version.model_validate({**fields, "origin": "operator", "published_by": "operator", "created_at": NOON})
-    return Snapshot(version=version, content=content)
+def a_version(**marks: object) -> Version:
+    fields = {"id": "ver_1", "toolset_id": "ts_1", "number": "1.0.0", "digest": "sha256:1"}
+    return Version.model_validate(
+        {**fields, "origin": "operator", "published_by": "operator", "created_at": NOON, **marks}
+    )
 
 
 def test_the_first_number_of_all_is_1_0_0() -> None:
@@ -141,31 +143,31 @@ def test_everything_that_a_version_freezes_moves_the_digest(fields: dict[str, ob
     assert versions.digest(content_of({"a": "one"}, **fields)) != versions.digest(content_of({"a": "one"}))
 
 
-def test_a_diff_tells_tools_added_removed_and_changed_and_fields_of_the_toolset() -> None:
-    before = snapshot("1.0.0", content_of({"gone": "x", "kept": "x", "moved": "x"}))
-    after = snapshot("1.1.0", content_of({"kept": "x", "moved": "y", "new": "x"}, name="Better tools"))
-    assert versions.diff(before, after) == Diff(
-        from_version="1.0.0",
-        to_version="1.1.0",
-        added=("new",),
-        removed=("gone",),
-        changed=({"tool": "moved", "fields": ["description"]},),
-        toolset_fields=("name",),
+def test_marks_are_set_and_taken_back_with_what_was_said_to_them() -> None:
+    deprecated = a_version().marked(Marks(deprecated=True, deprecation_message="Use 2.0.0."), NOON)
+    assert (deprecated.deprecated_at, deprecated.warnings) == (NOON, ("Version 1.0.0 is deprecated: Use 2.0.0.",))
+    later = NOON.replace(hour=13)
+    both = deprecated.marked(Marks(deprecated=True, yanked=True), later)
+    assert (both.deprecated_at, both.yanked_at) == (NOON, later)
+    assert both.warnings == ("Version 1.0.0 is deprecated: Use 2.0.0.", "Version 1.0.0 is yanked.")
+    assert both.marked(Marks(deprecated=False, yanked=False), later) == a_version()
+
+
+def test_a_mark_that_is_not_given_stays_and_a_reason_alone_marks_nothing() -> None:
+    yanked = a_version(yanked_at=NOON, yank_reason="It leaks.")
+    assert yanked.marked(Marks(), NOON) == yanked
+    assert yanked.marked(Marks(yank_reason="It leaks badly."), NOON).warnings == (
+        "Version 1.0.0 is yanked: It leaks badly.",
     )
+    assert a_version().marked(Marks(yank_reason="No."), NOON) == a_version()
 
 
-@modestly
-@given(DRAFTS, DRAFTS)
-def test_a_diff_is_empty_when_and_only_when_the_digests_agree(one: dict[str, str], other: dict[str, str]) -> None:
-    before, after = snapshot("1.0.0", content_of(one)), snapshot("1.0.1", content_of(other))
-    found = versions.diff(before, after)
-    is_empty = not (found.added or found.removed or found.changed or found.toolset_fields)
-    assert is_empty is (before.version.digest == after.version.digest)
-
-
-@modestly
-@given(DRAFTS, DRAFTS)
-def test_a_diff_read_backwards_swaps_added_and_removed(one: dict[str, str], other: dict[str, str]) -> None:
-    before, after = snapshot("1.0.0", content_of(one)), snapshot("1.0.1", content_of(other))
-    there, back = versions.diff(before, after), versions.diff(after, before)
-    assert (there.added, there.removed, there.changed) == (back.removed, back.added, back.changed)
+@given(NUMBERS | st.text("0123456789.-+abA", max_size=12) | st.from_regex(NUMBER_PATTERN))
+def test_the_pattern_of_numbers_says_what_the_check_says(number: str) -> None:
+    is_one = re.search(NUMBER_PATTERN, number.removesuffix("\n")) is not None
+    try:
+        versions.checked_number(number.removesuffix("\n"), None)
+    except FieldsInvalid:
+        assert not is_one
+    else:
+        assert is_one
