@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, FromClause, Table
+from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.engine import CursorResult, RowMapping
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jinba_mcp.domain.errors import JinbaError
 from jinba_mcp.storage.failures import is_unique_violation, translated
+from jinba_mcp.storage.tables import insertion_into, items_of
 
 
 class Connection:
@@ -32,12 +35,24 @@ class Connection:
         """Every row of a query that bounds itself."""
         return (await self._execute(statement)).mappings().all()
 
+    async def tuples(self, statement: Executable) -> Sequence[Any]:
+        """Every row of a query that bounds itself, in the order of its columns: for answers of thousands of rows."""
+        return (await self._execute(statement)).all()
+
     async def first(self, statement: Executable) -> RowMapping | None:
         return (await self._execute(statement)).mappings().first()
 
     async def value(self, statement: Executable) -> Any:
         """The first column of the first row, or None."""
         return (await self._execute(statement)).scalar()
+
+    def insertion(self, table: Table) -> SqliteInsert | PostgresqlInsert:
+        """An insert for `write` that may say what happens on conflict."""
+        return insertion_into(table, self._driver.dialect)
+
+    def items(self, name: str) -> FromClause:
+        """The items of a list that is bound by this name; see `items_of`."""
+        return items_of(name, self._driver.dialect)
 
     async def write(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None

@@ -43,12 +43,16 @@ class Database(Protocol):
     async def write_batch(self, writes: Sequence[Write]) -> None:
         """Execute all in one transaction; durable when this returns, nothing is written when it raises.
 
-        Not for concurrent use: there is one journal.
+        For the journal and for filing; `writing` is not waited for on PostgreSQL.
         """
         ...
 
     async def announce(self, connection: AsyncConnection, generation: int) -> None:
         """Tell the other processes of a generation, as part of the transaction on `connection`."""
+        ...
+
+    def committed(self, generation: int) -> None:
+        """Know, and let processes on this machine know, that the transaction with this generation is committed."""
         ...
 
     async def generation(self) -> int:

@@ -53,7 +53,10 @@ _POSTGRESQL = {
     "42703": _BEHIND,
 }
 _POSTGRESQL_DATA = "22"
-_UNIQUE_VIOLATION = "23505"
+_UNIQUE_VIOLATIONS = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, "23505")
+_NULL_VIOLATIONS = (sqlite3.SQLITE_CONSTRAINT_NOTNULL, "23502")
+VIOLATIONS = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
+"""Of a constraint, as the drivers themselves tell of it."""
 
 _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], JinbaError]], ...] = (
     ((PoolTimeoutError,), lambda: Unavailable(BUSY)),
@@ -79,14 +82,21 @@ def translated() -> Iterator[None]:
         raise meaning from error
 
 
-def is_unique_violation(error: IntegrityError) -> bool:
+def is_unique_violation(error: BaseException) -> bool:
     """Whether a unique or primary key was in the way, rather than another constraint."""
-    if isinstance(error.orig, sqlite3.Error):
-        return error.orig.sqlite_errorcode in (
-            sqlite3.SQLITE_CONSTRAINT_UNIQUE,
-            sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
-        )
-    return getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION
+    return _code(error) in _UNIQUE_VIOLATIONS
+
+
+def is_null_violation(error: BaseException) -> bool:
+    """Whether a column was left empty that may not be."""
+    return _code(error) in _NULL_VIOLATIONS
+
+
+def _code(error: BaseException | None) -> int | str | None:
+    if isinstance(error, IntegrityError):
+        return _code(error.orig)
+    code: int | str | None = getattr(error, "sqlite_errorcode", None) or getattr(error, "sqlstate", None)
+    return code
 
 
 def _meaning(error: BaseException) -> JinbaError | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Index, and_, delete, exists, func, insert, or_, select, update
 from sqlmodel import Field
 
 from jinba_mcp.domain.errors import KeyNotFound
@@ -30,6 +30,7 @@ class KeyRow(Row, table=True):
     toolsets: Any = Field(sa_type=JsonText, nullable=True)
     tools: Any = Field(sa_type=JsonText, nullable=True)
     allowed_ips: Any = Field(sa_type=JsonText, nullable=True)
+    rate_limit: int | None
     expires_at: datetime | None = Field(sa_type=UtcDateTime)
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -61,7 +62,7 @@ Index(
     postgresql_where=_is_current,
 )
 
-_CHANGEABLE = ("name", "prefix", "scopes", "toolsets", "tools", "allowed_ips", "expires_at")
+_CHANGEABLE = ("name", "prefix", "scopes", "toolsets", "tools", "allowed_ips", "rate_limit", "expires_at")
 """Not the owner and not what other operations keep: a record read earlier must not undo a revocation or a last use."""
 
 
@@ -80,6 +81,11 @@ class KeyRepository:
         await self._connection.write(insert(_keys), values_of(key))
         await self._connection.write(insert(_digests), {"digest": digest, "key_id": key.id, "valid_until": None})
         await self._connection.touch()
+
+    async def count(self, organization_id: OrganizationId | None, user_id: UserId | None) -> int:
+        """How many keys an organization has, or a user."""
+        is_theirs = _keys.c.organization_id == organization_id if user_id is None else _keys.c.user_id == user_id
+        return int(await self._connection.value(select(func.count()).where(is_theirs, _fresh)))
 
     async def find_by_digest(self, digest: str, now: datetime) -> tuple[Key, datetime | None] | None:
         """The unrevoked key that a secret opens at `now`, and until when it will: None unless it was rotated out.
@@ -151,6 +157,13 @@ class KeyRepository:
         """End a key for good and forget its digests. Revoking again changes nothing."""
         await self._connection.write(update(_keys).where(_keys.c.id == key_id, _fresh).values(revoked_at=at))
         await self._connection.write(delete(_digests).where(_digests.c.key_id == key_id))
+        await self._connection.touch()
+
+    async def revoke_all_of(self, user_id: UserId, at: datetime) -> None:
+        """End all personal keys of a user for good."""
+        mine = select(_keys.c.id).where(_keys.c.user_id == user_id)
+        await self._connection.write(delete(_digests).where(_digests.c.key_id.in_(mine)))
+        await self._connection.write(update(_keys).where(_keys.c.user_id == user_id, _fresh).values(revoked_at=at))
         await self._connection.touch()
 
     async def touch_last_used(self, key_id: KeyId, at: datetime) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from jinba_mcp.domain.errors import Unavailable
+from jinba_mcp.storage.beacon import Beacon
 from jinba_mcp.storage.changes import READ_GENERATION, ChangeSignal
 from jinba_mcp.storage.database import BUSY_TIMEOUT_S, Write, connected
 from jinba_mcp.storage.failures import DRIVER_ERRORS, translated
@@ -23,6 +24,8 @@ _STALE_S = 1.0
 _WRITER_LOCK = 0x6A696E62
 _MIGRATION_LOCK = 0x6A696E63
 """Keys of advisory locks, which are per database; the number only has to be ours."""
+TAKE_TURN = Write("SELECT pg_advisory_xact_lock($1)", [(_WRITER_LOCK,)])
+"""Has a batch wait for the transactions of `writing`, and them for it; without, it takes no part in that."""
 _PATIENCE = {"lock_timeout": f"{BUSY_TIMEOUT_S}s", "idle_in_transaction_session_timeout": "60s", "jit": "off"}
 
 
@@ -34,15 +37,17 @@ class PostgresqlDatabase:
     """
 
     @classmethod
-    async def open(cls, dsn: str, signal: ChangeSignal) -> "PostgresqlDatabase":
+    async def open(cls, dsn: str, signal: ChangeSignal, beacon: Path | None = None) -> "PostgresqlDatabase":
         """Connect once, to see that it can be done, and start to listen for changes."""
         with translated():
             connection = await connect_to(dsn)()
             await connection.close()
-        return cls(dsn, signal)
+        return cls(dsn, signal, None if beacon is None else Beacon(beacon))
 
-    def __init__(self, dsn: str, signal: ChangeSignal) -> None:
+    def __init__(self, dsn: str, signal: ChangeSignal, beacon: Beacon | None = None) -> None:
         self.signal = signal
+        self._beacon = beacon
+        self._rings = -1
         self._dsn = dsn
         self._connect = connect_to(dsn, **_PATIENCE)
         self._engine = create_async_engine(
@@ -54,7 +59,7 @@ class PostgresqlDatabase:
         )
         self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self.dialect = self._engine.dialect
-        self._journal: Any = None
+        self._idle: list[Any] = []
         self._listener = ChangeListener(self._connect, signal)
         self._read_at = float("-inf")
 
@@ -85,37 +90,41 @@ class PostgresqlDatabase:
             await engine.dispose()
 
     async def write_batch(self, writes: Sequence[Write]) -> None:
-        was_open = self._journal is not None and not self._journal.is_closed()
+        # As many connections as there are batches at once: the journal's and one of filing.
+        connection: Any = self._idle.pop() if self._idle else None
+        was_open = connection is not None and not connection.is_closed()
         with translated():
+            if not was_open:
+                connection = await self._connect()
             try:
-                await self._write(writes)
+                await _write(connection, writes)
             except DRIVER_ERRORS:
-                if not (was_open and self._journal.is_closed()):
+                if not (was_open and connection.is_closed()):
                     raise
                 # The server was restarted since the last batch. Writing twice is safe, the statements see to that.
-                await self._write(writes)
-
-    async def _write(self, writes: Sequence[Write]) -> None:
-        if self._journal is None or self._journal.is_closed():
-            self._journal = await self._connect()
-        if len(writes) == 1:
-            await self._journal.executemany(*writes[0])
-            return
-        async with self._journal.transaction():
-            for write in writes:
-                await self._journal.executemany(*write)
+                connection = await self._connect()
+                await _write(connection, writes)
+            finally:
+                self._idle.append(connection)
 
     async def announce(self, connection: AsyncConnection, generation: int) -> None:
         statement = text("SELECT pg_notify(:channel, :payload)")
         await connection.execute(statement, {"channel": CHANNEL, "payload": str(generation)})
 
+    def committed(self, generation: int) -> None:
+        self.signal.notice(generation)
+        if self._beacon is not None:
+            self._beacon.ring()
+
     async def generation(self) -> int:
         now = asyncio.get_running_loop().time()
-        if not self._listener.is_healthy and now - self._read_at >= _STALE_S:
+        rings = self._rings if self._beacon is None else self._beacon.count()
+        is_stale = not self._listener.is_healthy and now - self._read_at >= _STALE_S
+        if rings != self._rings or is_stale:
             async with self.reading() as connection:
                 with translated():
                     self.signal.notice((await connection.execute(text(READ_GENERATION))).scalar_one())
-            self._read_at = now
+            self._read_at, self._rings = now, rings
         return self.signal.last
 
     async def wait_for_change(self, seen: int) -> int:
@@ -139,6 +148,17 @@ class PostgresqlDatabase:
 
     async def close(self) -> None:
         await self._listener.close()
-        if self._journal is not None:
-            self._journal.terminate()
+        for connection in self._idle:
+            connection.terminate()
         await self._engine.dispose()
+        if self._beacon is not None:
+            self._beacon.close()
+
+
+async def _write(connection: Any, writes: Sequence[Write]) -> None:
+    if len(writes) == 1:
+        await connection.executemany(*writes[0])
+        return
+    async with connection.transaction():
+        for write in writes:
+            await connection.executemany(*write)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import RowMapping
 from sqlmodel import Field
 
@@ -97,28 +97,34 @@ class ProcessRepository:
 
     def __init__(self, connection: Connection, me: ProcessIdentity) -> None:
         self._connection = connection
-        self._me = me
+        self.me = me
+
+    async def register(self, now: datetime) -> None:
+        """Make this process known to the others, if it is not."""
+        # The journal registers too, in transactions of its own.
+        insertion = self._connection.insertion(_processes).on_conflict_do_nothing()
+        await self._connection.write(insertion, registration(self.me, now))
 
     async def heartbeat(self, now: datetime) -> None:
         """Say that this process lives; the first time registers it."""
-        mine = _processes.c.id == self._me.id
+        mine = _processes.c.id == self.me.id
         if not await self._connection.write(update(_processes).where(mine).values(heartbeat_at=now)):
-            await self._connection.write(insert(_processes), registration(self._me, now))
+            await self.register(now)
 
     async def leave(self) -> None:
         """Say that this process has finished all of its runs."""
-        await self.forget([self._me.id])
+        await self.forget([self.me.id])
 
     async def gone(self, among: list[str], now: datetime) -> list[str]:
         """Those of the ids `among` whose processes have ended; never this one."""
         rows = await self._connection.all(select(_processes).where(_processes.c.id.in_(among)))
-        living = {row["id"] for row in rows if not is_gone(row, now, self._me)} | {self._me.id}
+        living = {row["id"] for row in rows if not is_gone(row, now, self.me)} | {self.me.id}
         return [process_id for process_id in among if process_id not in living]
 
     async def all_gone(self, now: datetime) -> list[str]:
         """Every registered process that has ended."""
         rows = await self._connection.all(select(_processes))
-        return [row["id"] for row in rows if row["id"] != self._me.id and is_gone(row, now, self._me)]
+        return [row["id"] for row in rows if row["id"] != self.me.id and is_gone(row, now, self.me)]
 
     async def forget(self, process_ids: list[str]) -> None:
         await self._connection.write(delete(_processes).where(_processes.c.id.in_(process_ids)))

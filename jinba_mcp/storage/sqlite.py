@@ -3,9 +3,10 @@
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,15 +18,18 @@ from jinba_mcp.domain.errors import Conflict, Invalid, Unavailable
 from jinba_mcp.storage.changes import READ_GENERATION, ChangeSignal
 from jinba_mcp.storage.database import BUSY_TIMEOUT_S, Write, connected
 from jinba_mcp.storage.failures import BUSY, translated
+from jinba_mcp.storage.writer_thread import WriterThread
 
 T = TypeVar("T")
 
 _READERS = 4
 _POLL_S = 1.0
+_RETRY_S = 0.0005
+"""How soon the journal asks again when another process is writing, which takes a millisecond or two."""
 _COUNTER_TIMEOUT_S = 1.0
 """Reading the generation holds the event loop; in WAL mode it waits only while a crashed writer's log is recovered."""
 _MAX_PROBLEMS = 100
-_PRAGMAS = ("foreign_keys = ON", "synchronous = FULL", f"busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+_PRAGMAS: tuple[str, ...] = ("foreign_keys = ON", "synchronous = FULL", f"busy_timeout = {BUSY_TIMEOUT_S * 1000}")
 
 
 class SqliteDatabase:
@@ -49,22 +53,29 @@ class SqliteDatabase:
         self.dialect = self._writer.dialect
         self._lock = asyncio.Lock()
         self._counter = _connect(path, _COUNTER_TIMEOUT_S)
-        self._journal = _connect(path, BUSY_TIMEOUT_S, *_PRAGMAS)
-        self._thread = ThreadPoolExecutor(1, "jinba-journal")
+        self._journal = _connect(path, 0, *_PRAGMAS, "busy_timeout = 0")
+        self._thread = WriterThread("jinba-journal")
+        self._has_just_looked = False
         self._waiting_count = 0
         self._poller: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(BUSY_TIMEOUT_S):
-                await self._lock.acquire()
-        except TimeoutError as error:
-            raise Unavailable(BUSY) from error
+        await self._take_turn()
         try:
             yield
         finally:
             self._lock.release()
+
+    async def _take_turn(self) -> None:
+        if self._lock.locked():
+            try:
+                async with asyncio.timeout(BUSY_TIMEOUT_S):
+                    await self._lock.acquire()
+            except TimeoutError as error:
+                raise Unavailable(BUSY) from error
+        else:
+            await self._lock.acquire()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -87,12 +98,15 @@ class SqliteDatabase:
             await engine.dispose()
 
     async def write_batch(self, writes: Sequence[Write]) -> None:
-        async with self._turn():
+        await self._take_turn()
+        try:
             with translated():
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._write, writes)
+                await self._thread.run(partial(self._write, writes))
+        finally:
+            self._lock.release()
 
     def _write(self, writes: Sequence[Write]) -> None:
-        self._journal.execute("BEGIN IMMEDIATE")
+        self._begin()
         try:
             for sql, rows in writes:
                 self._journal.executemany(sql, rows)
@@ -101,15 +115,38 @@ class SqliteDatabase:
             if self._journal.in_transaction:
                 self._journal.execute("ROLLBACK")
 
+    def _begin(self) -> None:
+        # SQLite's own loop sleeps for up to 100 ms, while the other processes write a dozen batches.
+        until = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._journal.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+                time.sleep(_RETRY_S)
+            else:
+                return
+
     async def announce(self, connection: AsyncConnection, generation: int) -> None:
         """Nothing to do: other processes read the row."""
 
+    def committed(self, generation: int) -> None:
+        self.signal.notice(generation)
+
     async def generation(self) -> int:
-        # On the event loop on purpose: this is a read from the page cache, which costs less than asking a thread.
-        with translated():
-            (value,) = self._counter.execute(READ_GENERATION).fetchone()
-        self.signal.notice(value)
-        return int(value)
+        # Once for each turn of the event loop: whatever a request of this turn may know of had been committed before.
+        if not self._has_just_looked:
+            # On the event loop on purpose: this is a read from the page cache, which costs less than asking a thread.
+            with translated():
+                (value,) = self._counter.execute(READ_GENERATION).fetchone()
+            self.signal.notice(value)
+            self._has_just_looked = True
+            asyncio.get_running_loop().call_soon(self._look_again)
+        return self.signal.last
+
+    def _look_again(self) -> None:
+        self._has_just_looked = False
 
     async def wait_for_change(self, seen: int) -> int:
         await self.generation()
@@ -155,7 +192,7 @@ class SqliteDatabase:
     async def close(self) -> None:
         if self._poller is not None:
             self._poller.cancel()
-        self._thread.shutdown()
+        self._thread.close()
         self._journal.close()
         self._counter.close()
         await self._readers.dispose()

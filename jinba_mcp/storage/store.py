@@ -13,6 +13,7 @@ from jinba_mcp.storage.changes import ChangeSignal
 from jinba_mcp.storage.connection import Connection
 from jinba_mcp.storage.database import Database, move_generation
 from jinba_mcp.storage.failures import translated
+from jinba_mcp.storage.filing import RunFiling
 from jinba_mcp.storage.journal import RunJournal
 from jinba_mcp.storage.postgresql import PostgresqlDatabase
 from jinba_mcp.storage.processes import this_process
@@ -24,23 +25,27 @@ class Store:
     """An open database. Everything here raises `Unavailable` when the database cannot be reached or is too busy."""
 
     @classmethod
-    async def open(cls, url: str, *, on_change: Callable[[int], None] | None = None) -> "Store":
+    async def open(
+        cls, url: str, *, on_change: Callable[[int], None] | None = None, beacon: Path | None = None
+    ) -> "Store":
         """Connect to `sqlite:////absolute/path` or `postgresql://user@host/database`; the schema is left as it is.
 
         The SQLite file (0600) and its directory (0700) are made if they are not there. `on_change` is called on the
-        event loop with each generation that this process learns of.
+        event loop with each generation that this process learns of. Processes that open PostgreSQL with the same file
+        `beacon`, made if it is not there, see each other's changes at once.
 
         Raises:
             Invalid: this is no such URL.
             Unavailable: the database cannot be opened.
         """
-        return cls(await _database(url, ChangeSignal(on_change)))
+        return cls(await _database(url, ChangeSignal(on_change), beacon))
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._me = this_process()
         self._has_beaten = False
         self.journal = RunJournal(database, self._me)
+        self.filing = RunFiling(database)
 
     async def close(self) -> None:
         """Write what the journal still holds, say that this process is done with its runs, and disconnect."""
@@ -71,7 +76,7 @@ class Store:
                     await self._database.announce(driver, generation)
                 await driver.commit()
         if generation is not None:
-            self._database.signal.notice(generation)
+            self._database.committed(generation)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -82,10 +87,15 @@ class Store:
     async def generation(self) -> int:
         """A number that moves when anything changed that may be cached.
 
-        One's own changes show at once. Those of other processes show at once on SQLite; on PostgreSQL as soon as their
-        notice arrives, and within a second when the connection that listens is down.
+        One's own changes show at once. Those of other processes show at once on SQLite, and on PostgreSQL if they share
+        a beacon; else as soon as their notice arrives, and within a second when the connection that listens is down.
         """
         return await self._database.generation()
+
+    @property
+    def last_generation(self) -> int:
+        """What `generation` would say if nothing had changed since somebody here asked last."""
+        return self._database.signal.last
 
     async def wait_for_change(self, seen: int) -> int:
         """The generation as soon as it differs from `seen`. May wait for ever; the caller bounds it."""
@@ -99,9 +109,11 @@ class Store:
 
     async def upgrade(self) -> None:
         """Bring the schema to the newest revision; safe to do at once in several processes, and to repeat."""
+        from jinba_mcp.storage import upgrading  # noqa: PLC0415  Alembic, which takes long to import, for few boots
+
         with translated():
             async with self._database.migrating() as driver:
-                await driver.run_sync(schema.upgrade)
+                await driver.run_sync(upgrading.upgrade)
 
     async def schema_revision(self) -> str | None:
         """The revision that the database is at; None before the first upgrade."""
@@ -137,10 +149,10 @@ class Store:
             await tx.keys.any_exists()
 
 
-async def _database(url: str, signal: ChangeSignal) -> Database:
+async def _database(url: str, signal: ChangeSignal, beacon: Path | None) -> Database:
     scheme, _, rest = url.partition("://")
     if scheme in ("postgresql", "postgres", "postgresql+asyncpg"):
-        return await PostgresqlDatabase.open(f"postgresql://{rest}", signal)
+        return await PostgresqlDatabase.open(f"postgresql://{rest}", signal, beacon)
     # The path is what follows, letter by letter: a directory may have a percent sign or a question mark in its name.
     path = rest.removeprefix("/") if scheme in ("sqlite", "sqlite+aiosqlite") and rest.startswith("/") else ""
     if not path or path == ":memory:":

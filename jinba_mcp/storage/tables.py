@@ -1,12 +1,31 @@
 """What every table is made of: the base row, the column types of both databases, and records to rows and back."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
+import pydantic_core
 import sqlalchemy
 from pydantic import BaseModel
-from sqlalchemy import DateTime, Dialect, MetaData, String, Table, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    FromClause,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    bindparam,
+    cast,
+    func,
+)
+from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
@@ -36,7 +55,7 @@ class Row(SQLModel):
 
 def instant_text(value: datetime) -> str:
     """An aware instant as SQLite stores it: UTC, microseconds, sortable as text."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,11 +94,45 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+class TextList(JsonText):
+    """Texts, bound all together as one value, for `items_of`; made a few times faster than other JSON."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _dialect: Dialect) -> str:
+        return pydantic_core.to_json(value).decode()
+
+
+class WordList(TypeDecorator[tuple[str, ...]]):
+    """Plain words with spaces between them: for what is written with every run, a tenth of the cost of JSON.
+
+    NULL, as older rows have it, is none.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, _dialect: Dialect) -> str | None:
+        return " ".join(value) if value else None
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> tuple[str, ...]:
+        return () if value is None else tuple(value.split())
+
+
 def json_text(value: Any) -> str | None:
     """What a `JsonText` column holds for `value`."""
     if value is None:
         return None
-    return json_values.dump(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
+    return value.model_dump_json() if isinstance(value, BaseModel) else json_values.dump(value)
+
+
+def conversion(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """What makes of a value, not None, what the driver takes for a column of that type; None where that is the same."""
+    if type(kind) is JsonText:
+        return json_text
+    if isinstance(kind, UtcDateTime | JsonText | WordList):
+        return lambda value: kind.process_bind_param(value, dialect)
+    return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def table_of(row: type[Row]) -> Table:
@@ -87,6 +140,18 @@ def table_of(row: type[Row]) -> Table:
     table = sqlalchemy.inspect(row).local_table
     assert isinstance(table, Table)  # noqa: S101  a row class is mapped to a table, never to a join
     return table
+
+
+def insertion_into(table: Table, dialect: Dialect) -> SqliteInsert | PostgresqlInsert:
+    """An insert that may say what happens on conflict, which each database has in a dialect of its own."""
+    return insert_on_sqlite(table) if dialect.name == "sqlite" else insert_on_postgresql(table)
+
+
+def items_of(name: str, dialect: Dialect) -> FromClause:
+    """The items, as the one column `value`, of the list of texts that is bound by this name, all of it as one value."""
+    if dialect.name == "sqlite":
+        return func.json_each(bindparam(name, type_=TextList)).table_valued("value")
+    return func.json_array_elements_text(cast(bindparam(name, type_=TextList), JSON)).table_valued("value")
 
 
 def values_of(record: Record) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class DraftRow(Row, table=True):
     content: str
     origin: str
     source_digest: str
+    derived: Any = Field(sa_type=JsonText, nullable=True)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -94,6 +95,16 @@ def _values(toolset: ToolSet) -> dict[str, Any]:
 
 def _toolset(row: RowMapping) -> ToolSet:
     return record_of(ToolSet, row, _toolsets)
+
+
+def _draft(row: RowMapping) -> Draft:
+    return Draft(
+        content=Content.model_validate_json(row["content"]),
+        origin=Origin(row["origin"]),
+        source_digest=row["source_digest"],
+        derived=row["derived"],
+        updated_at=row["updated_at"],
+    )
 
 
 def _listed(tag: str | None, text: str | None, *columns: Any) -> Select[Any]:
@@ -151,6 +162,11 @@ class ToolSetRepository:
         statement = select(_toolsets).where(_toolsets.c.organization_id == organization_id)
         return await page_by(self._connection, statement, _toolsets.c.slug, request, _toolset)
 
+    async def count(self, organization_id: OrganizationId) -> int:
+        """How many an organization has."""
+        is_theirs = _toolsets.c.organization_id == organization_id
+        return int(await self._connection.value(select(func.count()).where(is_theirs)))
+
     async def save(self, toolset: ToolSet) -> None:
         """Store everything about a ToolSet that may change; its slug and organization may not.
 
@@ -174,12 +190,11 @@ class ToolSetRepository:
         row = await self._connection.first(select(_drafts).where(_drafts.c.toolset_id == toolset_id))
         if row is None:
             raise ToolSetNotFound(toolset_id)
-        return Draft(
-            content=Content.model_validate_json(row["content"]),
-            origin=Origin(row["origin"]),
-            source_digest=row["source_digest"],
-            updated_at=row["updated_at"],
-        )
+        return _draft(row)
+
+    async def find_with_draft(self, organization_id: OrganizationId, slug: str) -> tuple[ToolSet, Draft] | None:
+        toolset = await self.find(organization_id, slug)
+        return None if toolset is None else (toolset, await self.find_draft(toolset.id))
 
     async def save_draft(self, toolset_id: ToolSetId, draft: Draft) -> None:
         """Replace the draft.
@@ -190,6 +205,18 @@ class ToolSetRepository:
         changes = values_of(draft) | {"content": content_text(draft.content)}
         found = await self._connection.write(update(_drafts).where(_drafts.c.toolset_id == toolset_id).values(changes))
         if not found:
+            raise ToolSetNotFound(toolset_id)
+        await self._connection.touch()
+
+    async def remove(self, toolset_id: ToolSetId) -> None:
+        """Delete a ToolSet with its tags and its draft; its versions and its env have to be gone before.
+
+        Raises:
+            ToolSetNotFound: there is no such ToolSet.
+        """
+        await self._connection.write(delete(_tags).where(_tags.c.toolset_id == toolset_id))
+        await self._connection.write(delete(_drafts).where(_drafts.c.toolset_id == toolset_id))
+        if not await self._connection.write(delete(_toolsets).where(_toolsets.c.id == toolset_id)):
             raise ToolSetNotFound(toolset_id)
         await self._connection.touch()
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, func, insert, select, update
+from sqlalchemy import Index, delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 from sqlmodel import Field
 
@@ -36,6 +36,8 @@ class VersionRow(Row, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     deprecated_at: datetime | None = Field(sa_type=UtcDateTime)
     yanked_at: datetime | None = Field(sa_type=UtcDateTime)
+    deprecation_message: str | None
+    yank_reason: str | None
     position: int
     content: str
 
@@ -90,6 +92,25 @@ class VersionRepository:
         )
         return None if row is None else _version(row)
 
+    async def find_version(self, toolset_id: ToolSetId, number: str) -> Version | None:
+        row = await self._connection.first(
+            select(*_without_content).where(_versions.c.toolset_id == toolset_id, _versions.c.number == number)
+        )
+        return None if row is None else _version(row)
+
+    async def find_version_by_id(self, version_id: VersionId) -> Version | None:
+        row = await self._connection.first(select(*_without_content).where(_versions.c.id == version_id))
+        return None if row is None else _version(row)
+
+    async def count(self, toolset_id: ToolSetId) -> int:
+        counted = select(func.count()).select_from(_versions).where(_versions.c.toolset_id == toolset_id)
+        return int(await self._connection.value(counted))
+
+    async def remove_all(self, toolset_id: ToolSetId) -> None:
+        """Delete a ToolSet's versions, which only goes with the ToolSet itself."""
+        await self._connection.write(delete(_versions).where(_versions.c.toolset_id == toolset_id))
+        await self._connection.touch()
+
     async def page(self, toolset_id: ToolSetId, request: PageRequest) -> Page[Version]:
         """A ToolSet's versions, newest first, without content; the key of the page is the number."""
         limit = min(max(request.limit, 1), MAX_LIMIT)
@@ -114,6 +135,8 @@ class VersionRepository:
             .values(
                 deprecated_at=version.deprecated_at,
                 yanked_at=version.yanked_at,
+                deprecation_message=version.deprecation_message,
+                yank_reason=version.yank_reason,
                 release_notes=version.release_notes,
             )
         )

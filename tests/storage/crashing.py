@@ -16,7 +16,7 @@ async def journal_for_ever(store: Store) -> None:
         await store.journal.start(run)
         print("started", run.id, flush=True)  # noqa: T201  the parent reads it
         await store.journal.finish(run.finished(RunStatus.SUCCESS, at=now, output={"of": run.id}))
-        print("finished", run.id, flush=True)  # noqa: T201
+        print("finished", run.id, flush=True)  # noqa: T201  its test reads it
 
 
 async def main(url: str) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 from jinba_mcp.domain import ids, keys, versions
 from jinba_mcp.domain.ids import OrganizationId, ToolSetId, UserId
 from jinba_mcp.domain.keys import Key, KeyKind
-from jinba_mcp.domain.organizations import Organization, User
+from jinba_mcp.domain.organizations import Organization
 from jinba_mcp.domain.runs import Run, RunSource, RunStatus
 from jinba_mcp.domain.scopes import Scope
 from jinba_mcp.domain.tools import Tool
 from jinba_mcp.domain.toolsets import Content, Draft, Listing, Origin, ToolSet
+from jinba_mcp.domain.users import User
 from jinba_mcp.domain.versions import Snapshot, Version
 from jinba_mcp.storage.store import Store
 

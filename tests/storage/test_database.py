@@ -43,7 +43,7 @@ async def test_the_generation_moves_with_its_transaction_or_not_at_all(store: St
     async with store._database.writing() as connection:
         assert await move_generation(connection) == before + 1
         await connection.commit()
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         assert await store.wait_for_change(before) == before + 1
 
 

@@ -2,14 +2,18 @@
 
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 
+from jinba_mcp.storage import processes
 from jinba_mcp.storage.processes import (
     SILENCE_LIMIT,
     ProcessIdentity,
@@ -112,3 +116,32 @@ async def test_a_process_never_counts_itself_as_gone(store: Store) -> None:
 
 def test_a_process_that_does_not_exist_has_no_start() -> None:
     assert pid_start(2**30) is None
+
+
+@pytest.mark.parametrize(("error", "may_exist"), [(None, True), (ProcessLookupError, False), (PermissionError, True)])
+def test_a_process_that_may_not_be_asked_may_still_exist(
+    monkeypatch: pytest.MonkeyPatch, error: type[OSError] | None, *, may_exist: bool
+) -> None:
+    def ask(_pid: int, _number: int) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(os, "kill", ask)
+
+    assert processes._may_exist(7) is may_exist
+
+
+def test_where_signals_are_no_question_every_process_may_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "os", SimpleNamespace(name="nt"))
+
+    assert processes._may_exist(7) is True
+
+
+def test_without_proc_the_name_of_the_machine_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_path: Path, **_options: str) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", missing)
+
+    assert processes._host() == socket.gethostname()
+    assert pid_start(os.getpid()) is None

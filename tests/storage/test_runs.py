@@ -9,6 +9,7 @@ from jinba_mcp.domain.ids import OrganizationId, RunId
 from jinba_mcp.domain.pages import MAX_LIMIT, PageRequest
 from jinba_mcp.domain.records import UtcDateTime
 from jinba_mcp.domain.runs import INTERRUPTED, Run, RunError, RunFilter, RunLogs, RunSource, RunStatus
+from jinba_mcp.storage import paging
 from jinba_mcp.storage.store import Store
 from tests.storage.records import NOW, a_run, moment
 
@@ -18,6 +19,13 @@ ORGANIZATION = OrganizationId("org_1")
 async def recorded(store: Store, *runs: Run) -> None:
     for run in runs:
         await store.journal.record(run)
+
+
+async def filed(store: Store) -> list[str]:
+    async with store.read() as tx:
+        endings = await tx.runs.unfiled(10)
+    assert await store.filing.file(endings, [])
+    return [each.id for each in endings]
 
 
 async def found(store: Store, wanted: RunFilter, request: PageRequest | None = None) -> list[Run]:
@@ -143,6 +151,32 @@ async def test_every_filter_is_answered_in_order_by_an_index(
     assert steps[0].startswith("SEARCH run USING INDEX ix_run_")
 
 
+async def test_unfinished_runs_are_found_among_all_others_by_their_index(open_store: Any, sqlite_url: str) -> None:
+    store: Store = await open_store(sqlite_url)
+    queries: list[Any] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        queries.append((statement, parameters))
+
+    engines = [store._database._readers.sync_engine, store._database._writer.sync_engine]  # type: ignore[attr-defined]  # SQLite's own
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", remember)
+    async with store.read() as tx:
+        await tx.runs.called_off()
+    async with store.begin() as tx:
+        await tx.runs.interrupt_unfinished(NOW)
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", remember)
+
+    asked = [(statement, parameters) for statement, parameters in queries if "FROM run " in f"{statement} "]
+    assert len(asked) == 2
+    async with store._database.reading() as connection:
+        for statement, parameters in asked:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps = [row["detail"] for row in plan.mappings()]
+            assert "ix_run_unfinished" in steps[0], statement
+
+
 async def test_unfinished_runs_of_living_processes_are_left_alone(
     store: Store, open_store: Any, database_url: str
 ) -> None:
@@ -181,7 +215,7 @@ async def test_runs_of_a_process_that_is_gone_are_closed_as_interrupted(
         assert await tx.runs.find(ORGANIZATION, mine.id) == mine
 
 
-async def test_what_the_owner_says_of_its_run_holds_against_a_mistaken_closing(
+async def test_a_run_that_was_closed_by_mistake_has_ended_whatever_its_owner_says_then(
     store: Store, open_store: Any, database_url: str
 ) -> None:
     other: Store = await open_store(database_url)
@@ -190,8 +224,126 @@ async def test_what_the_owner_says_of_its_run_holds_against_a_mistaken_closing(
     async with store.begin() as tx:
         await tx.processes.forget([other._me.id])
         assert await tx.runs.interrupt_unfinished(moment(60)) == 1
+    assert await filed(store) == [run.id]
 
-    finished = run.finished(RunStatus.SUCCESS, at=moment(90), output="done")
-    await other.journal.finish(finished)
+    await other.journal.finish(run.finished(RunStatus.SUCCESS, at=moment(90), output="done"))
     async with store.read() as tx:
+        found = await tx.runs.find(ORGANIZATION, run.id)
+        assert found is not None
+        assert (found.status, found.error, found.finished_at) == (RunStatus.FAILED, INTERRUPTED, moment(60))
+        assert await tx.runs.unfiled(10) == []
+
+
+async def test_a_run_can_be_started_with_more_in_one_transaction_and_is_its_process_own(
+    store: Store, open_store: Any, database_url: str
+) -> None:
+    run = a_run()
+    async with store.begin() as tx:
+        await tx.runs.start(run)
+    other: Store = await open_store(database_url)
+    async with other.begin() as tx:
+        assert await tx.runs.interrupt_unfinished(moment(10_000)) == 0
+        assert await tx.runs.find(ORGANIZATION, run.id) == run
+    finished = run.finished(RunStatus.SUCCESS, at=moment(1), output=1)
+    await store.journal.finish(finished)
+    async with other.read() as tx:
         assert await tx.runs.find(ORGANIZATION, run.id) == finished
+
+
+async def test_only_the_process_of_a_run_is_told_to_cancel_it_and_only_while_it_runs(
+    store: Store, open_store: Any, database_url: str
+) -> None:
+    other: Store = await open_store(database_url)
+    run, untouched = a_run(), a_run()
+    await store.journal.start(run)
+    await store.journal.start(untouched)
+    async with other.begin() as tx:
+        assert await tx.runs.request_cancelling(run.id, moment(1))
+        assert not await tx.runs.request_cancelling(run.id, moment(2))
+        assert await tx.runs.called_off() == []
+    async with store.read() as tx:
+        assert await tx.runs.called_off() == [run.id]
+    await store.journal.finish(run.finished(RunStatus.CANCELLED, at=moment(3)))
+    async with store.begin() as tx:
+        assert await tx.runs.called_off() == []
+        assert not await tx.runs.request_cancelling(run.id, moment(4))
+
+
+async def test_runs_by_several_columns_come_in_pages_that_each_look_at_so_many(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "WINDOW", 3)
+    runs = [
+        a_run(at=moment(n * 100), status=RunStatus.FAILED if n % 4 == 0 else RunStatus.SUCCESS, key_id=f"key_{n % 2}")
+        for n in range(16)
+    ]
+    other = a_run("org_2", at=moment(0), status=RunStatus.FAILED, key_id="key_0")
+    await recorded(store, *runs, other)
+    for wanted, fitting in (
+        (RunFilter(status=RunStatus.FAILED, key_id="key_0"), runs[::4]),
+        (RunFilter(status=RunStatus.SUCCESS, key_id="key_0"), runs[2::4]),
+        (RunFilter(status=RunStatus.FAILED, key_id="key_1"), []),
+        (RunFilter(status=RunStatus.FAILED, key_id="key_0", since=moment(500), until=moment(1_200)), [runs[8]]),
+        (RunFilter(status=RunStatus.FAILED, toolset="text-tools", tool="echo", source=RunSource.REST), runs[::4]),
+        (RunFilter(status=RunStatus.CANCELLED, version="1.0.0"), []),
+    ):
+        seen: list[Run] = []
+        after, pages = None, 0
+        while pages == 0 or after is not None:
+            async with store.read() as tx:
+                page = await tx.runs.page(ORGANIZATION, wanted, PageRequest(limit=2, after=after))
+            assert len(page.items) <= 2
+            seen += page.items
+            after, pages = page.next_cursor, pages + 1
+            assert pages < 10
+        assert seen == fitting[::-1]
+
+
+async def test_each_run_that_ends_waits_to_be_filed_however_it_ended(
+    store: Store, open_store: Any, database_url: str
+) -> None:
+    other: Store = await open_store(database_url)
+    finished, refused, lost, running = a_run(), a_run(status=RunStatus.FAILED), a_run(), a_run()
+    await store.journal.start(finished)
+    await store.journal.start(running)
+    await other.journal.start(lost)
+    await store.journal.finish(finished.finished(RunStatus.SUCCESS, at=moment(1)))
+    await store.journal.record(refused)
+    async with store.begin() as tx:
+        await tx.processes.forget([other._me.id])
+        await tx.runs.interrupt_unfinished(moment(2))
+    async with store.begin() as tx:
+        assert len(await tx.runs.unfiled(2)) == 2
+    assert set(await filed(store)) == {finished.id, refused.id, lost.id}
+    assert await filed(store) == []
+
+
+async def test_the_oldest_are_told_apart_by_age_and_by_number(store: Store) -> None:
+    runs = [a_run(at=moment(n * 100), status=RunStatus.SUCCESS) for n in range(5)]
+    await recorded(store, *runs, a_run("org_2", at=moment(0), status=RunStatus.SUCCESS))
+    await store.journal.start(a_run(at=moment(-100)))
+    async with store.read() as tx:
+        assert await tx.runs.older(ORGANIZATION, moment(200), 10) == []
+    await filed(store)
+    async with store.begin() as tx:
+        old = await tx.runs.older(ORGANIZATION, moment(200), 10)
+        assert [each.id for each in old] == [run.id for run in runs[:2]]
+        assert await tx.runs.nth_newest(ORGANIZATION, 2) == runs[2].id
+        assert await tx.runs.nth_newest(ORGANIZATION, 6) is None
+        beyond = await tx.runs.up_to(ORGANIZATION, runs[2].id, 2)
+        assert [each.id for each in beyond] == [run.id for run in runs[:2]]
+        assert await tx.runs.next_organization(None) == "org_1"
+        assert await tx.runs.next_organization(ORGANIZATION) == "org_2"
+        assert await tx.runs.next_organization(OrganizationId("org_2")) is None
+        await tx.runs.remove([run.id for run in runs])
+    assert [run.status for run in await found(store, RunFilter())] == [RunStatus.RUNNING]
+
+
+async def test_a_run_that_is_deleted_before_it_is_filed_is_in_nobodys_way(store: Store) -> None:
+    gone, there = a_run(status=RunStatus.SUCCESS), a_run(status=RunStatus.SUCCESS)
+    await recorded(store, gone, there)
+    async with store.begin() as tx:
+        await tx.runs.remove([gone.id])
+        assert [each.id for each in await tx.runs.unfiled(1)] == [there.id]
+        await tx.runs.forget_unfilable()
+    assert await filed(store) == [there.id]

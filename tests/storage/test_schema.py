@@ -8,9 +8,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from jinba_mcp.storage.schema import configuration
+from jinba_mcp.storage import schema
 from jinba_mcp.storage.store import Store
 from jinba_mcp.storage.tables import Row
+from jinba_mcp.storage.upgrading import configuration
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -40,7 +41,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
         connection.exec_driver_sql("CREATE TABLE half (id INTEGER)")
         raise ZeroDivisionError
 
-    monkeypatch.setattr("jinba_mcp.storage.schema.upgrade", half_way)
+    monkeypatch.setattr("jinba_mcp.storage.upgrading.upgrade", half_way)
     with pytest.raises(ZeroDivisionError):
         await store.upgrade()
     monkeypatch.undo()
@@ -51,5 +52,5 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
 
 def test_revisions_follow_one_another_in_a_line() -> None:
     scripts = ScriptDirectory.from_config(configuration())
-    assert len(scripts.get_heads()) == 1
+    assert scripts.get_heads() == [schema.head_revision()]
     assert len(scripts.get_bases()) == 1

@@ -8,18 +8,31 @@ from sqlalchemy import DateTime, String, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jinba_mcp.domain.keys import Key
-from jinba_mcp.domain.organizations import Membership, Organization, User
+from jinba_mcp.domain.members import Membership
+from jinba_mcp.domain.organizations import Organization
 from jinba_mcp.domain.records import Record
 from jinba_mcp.domain.runs import Run
 from jinba_mcp.domain.toolsets import ToolSet
+from jinba_mcp.domain.users import User
 from jinba_mcp.domain.versions import Version
 from jinba_mcp.storage.keys import KeyRow
+from jinba_mcp.storage.members import MembershipRow
 from jinba_mcp.storage.organizations import OrganizationRow
 from jinba_mcp.storage.runs import RunRow
 from jinba_mcp.storage.store import Store
-from jinba_mcp.storage.tables import WORD, JsonText, Row, UtcDateTime, instant_text, record_of, table_of, values_of
+from jinba_mcp.storage.tables import (
+    WORD,
+    JsonText,
+    Row,
+    UtcDateTime,
+    WordList,
+    instant_text,
+    record_of,
+    table_of,
+    values_of,
+)
 from jinba_mcp.storage.toolsets import ToolSetRow
-from jinba_mcp.storage.users import MembershipRow, UserRow
+from jinba_mcp.storage.users import UserRow
 from jinba_mcp.storage.versions import VersionRow
 from tests.storage.records import an_organization
 
@@ -84,6 +97,14 @@ def test_json_goes_in_and_out_unchanged(value: Any) -> None:
         stored = column.process_bind_param(value, dialect)
         assert stored is None or "\x00" not in stored
         assert column.process_result_value(stored, dialect) == value
+
+
+@pytest.mark.parametrize("words", [(), ("input",), ("input", "logs")])
+def test_words_go_in_and_out_unchanged_and_none_are_null(words: tuple[str, ...]) -> None:
+    column = WordList()
+    stored = column.process_bind_param(words, SQLITE)
+    assert column.process_result_value(stored, SQLITE) == words
+    assert (stored is None) == (words == ())
 
 
 def test_a_record_is_stored_as_its_json() -> None:

@@ -4,15 +4,17 @@ from typing import Any
 
 import pytest
 
+from jinba_mcp.domain.env import EnvDeclaration, Variable
 from jinba_mcp.domain.errors import NameTaken, ToolSetNotFound
 from jinba_mcp.domain.ids import ToolSetId
 from jinba_mcp.domain.pages import PageRequest
-from jinba_mcp.domain.toolsets import EnvDeclaration, Listing, Visibility
+from jinba_mcp.domain.toolsets import Listing, Visibility
 from jinba_mcp.storage.store import Store
 from tests.storage.records import (
     NOW,
     a_content,
     a_draft,
+    a_snapshot,
     a_toolset,
     moment,
     stored_organization,
@@ -100,6 +102,40 @@ async def test_a_draft_is_replaced_whole(store: Store) -> None:
 
     async with store.read() as tx:
         assert await tx.toolsets.find_draft(toolset.id) == draft
+
+
+async def test_what_of_a_draft_was_read_from_its_code_is_noted(store: Store) -> None:
+    organization = await stored_organization(store)
+    toolset = await stored_toolset(store, organization)
+    draft = a_draft().model_copy(update={"derived": {"echo": ("input_schema", "description"), "b": ()}})
+    async with store.begin() as tx:
+        await tx.toolsets.save_draft(toolset.id, draft)
+
+    async with store.read() as tx:
+        assert await tx.toolsets.find_with_draft(organization.id, "text-tools") == (toolset, draft)
+        assert await tx.toolsets.find_with_draft(organization.id, "other-tools") is None
+
+
+async def test_a_toolset_is_deleted_with_all_that_is_its_own(store: Store) -> None:
+    organization = await stored_organization(store)
+    gone, stays = [await stored_toolset(store, organization, slug, **published("tag")) for slug in ("gone", "stays")]
+    async with store.begin() as tx:
+        for toolset in (gone, stays):
+            await tx.versions.add(a_snapshot(toolset.id))
+            await tx.env.save(Variable(toolset_id=toolset.id, key="TOKEN", value="1", updated_at=NOW))
+    async with store.begin() as tx:
+        await tx.env.remove_all(gone.id)
+        await tx.versions.remove_all(gone.id)
+        await tx.toolsets.remove(gone.id)
+
+    async with store.read() as tx:
+        assert await tx.toolsets.find(organization.id, "gone") is None
+        assert (await tx.versions.count(gone.id), await tx.versions.count(stays.id)) == (0, 1)
+        assert (len(await tx.env.of_toolset(gone.id)), len(await tx.env.of_toolset(stays.id))) == (0, 1)
+        assert await tx.toolsets.tags_public() == [("tag", 1)]
+    async with store.begin() as tx:
+        with pytest.raises(ToolSetNotFound):
+            await tx.toolsets.remove(gone.id)
 
 
 async def test_explore_lists_what_is_public_and_active_by_organization_and_slug(store: Store) -> None:

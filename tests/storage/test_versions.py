@@ -65,7 +65,8 @@ async def test_versions_are_listed_newest_first_in_pages(store: Store) -> None:
 
 async def test_saving_changes_the_marks_of_a_version_and_nothing_that_it_froze(store: Store) -> None:
     (snapshot,) = await stored_versions(store, "1.0.0")
-    marks = {"deprecated_at": moment(1), "yanked_at": moment(2), "release_notes": "Do not use."}
+    marks: dict[str, object] = {"deprecated_at": moment(1), "yanked_at": moment(2), "release_notes": "Do not use."}
+    marks |= {"deprecation_message": "Use 2.0.0.", "yank_reason": "It leaks."}
     forged = {"digest": "sha256:forged", "number": "9.9.9", "published_by": "mallory"}
     async with store.begin() as tx:
         await tx.versions.save(snapshot.version.model_copy(update=marks | forged))
@@ -79,6 +80,18 @@ async def test_a_version_that_is_not_there_cannot_be_saved(store: Store) -> None
     with pytest.raises(VersionNotFound):
         async with store.begin() as tx:
             await tx.versions.save(a_snapshot(ToolSetId("ts_none")).version)
+
+
+async def test_a_version_is_found_without_its_content(store: Store) -> None:
+    snapshots = await stored_versions(store, "1.0.0", "1.1.0")
+    version = snapshots[0].version
+
+    async with store.read() as tx:
+        assert await tx.versions.find_version(version.toolset_id, "1.0.0") == version
+        assert await tx.versions.find_version_by_id(version.id) == version
+        assert await tx.versions.find_version(version.toolset_id, "2.0.0") is None
+        assert await tx.versions.find_version_by_id(VersionId("ver_none")) is None
+        assert await tx.versions.count(version.toolset_id) == 2
 
 
 async def test_the_stored_content_is_the_very_text_that_the_digest_is_over(store: Store) -> None:
