@@ -60,15 +60,24 @@ class Stream(io.TextIOBase):
 
 
 class Output:
-    """Both streams of one run."""
+    """Both streams of one run, each made when something is printed to it: few tools do."""
 
     def __init__(self, max_bytes: int) -> None:
-        self.stdout = Stream(max_bytes)
-        self.stderr = Stream(max_bytes)
+        self._max_bytes = max_bytes
+        self._streams: dict[str, Stream] = {}
+
+    def stream(self, name: str) -> Stream:
+        """`stdout` or `stderr`. Threads that ask at the same time get the same."""
+        return self._streams.get(name) or self._streams.setdefault(name, Stream(self._max_bytes))
 
     def logs(self) -> RunLogs:
-        stdout, stderr = self.stdout.lines(), self.stderr.lines()
-        return RunLogs(stdout=stdout, stderr=stderr) if stdout or stderr else _NOTHING
+        if not self._streams:
+            return _NOTHING
+        return RunLogs(stdout=self._lines("stdout"), stderr=self._lines("stderr"))
+
+    def _lines(self, name: str) -> tuple[str, ...]:
+        stream = self._streams.get(name)
+        return () if stream is None else stream.lines()
 
 
 output: ContextVar[Output | None] = ContextVar("run_output", default=None)
@@ -118,7 +127,7 @@ class Router(io.TextIOBase):
     def target(self) -> TextIO | Stream:
         run = output.get()
         if run is not None:
-            return run.stdout if self._name == "stdout" else run.stderr
+            return run.stream(self._name)
         return self._real if threading.get_ident() == self._home else self._stray
 
     def write(self, text: str, /) -> int:

@@ -8,29 +8,39 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+import pydantic_core
 
 from jinba_mcp.domain import progress
 from jinba_mcp.domain.errors import SandboxUnavailable, ToolCodeInvalid
+from jinba_mcp.domain.isolation import Isolation, Level
 from jinba_mcp.domain.progress import Reporter
 from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.runs import SHUT_DOWN, RunError
-from jinba_mcp.sandbox import capture, faults, results
-from jinba_mcp.sandbox.engine import Limits, Outcome, OutcomeStatus, Program, Signature
-from jinba_mcp.sandbox.loading import Library, LoadedTool
+from jinba_mcp.sandbox import capture
+from jinba_mcp.sandbox.engine import (
+    Bundle,
+    Capabilities,
+    Limits,
+    Outcome,
+    OutcomeStatus,
+    Program,
+    Setup,
+    Signature,
+)
+from jinba_mcp.sandbox.guest.tools import CodeFault, Tool
+from jinba_mcp.sandbox.loading import Library, refused
 from jinba_mcp.sandbox.threads import Deliver, Threads, Worker
 
 R = TypeVar("R")
 
-DESCRIBE_TIMEOUT_S = 30.0
+_ISOLATION = Isolation(provider="inprocess", tier="thread", level=Level.NONE)
 
 
 class InProcessEngine:
-    """The engine for the operator's own Python code."""
+    """The engine for the operator's own Python code. Of the limits, only those of time, output and logs hold."""
 
     name = "inprocess"
 
@@ -50,25 +60,45 @@ class InProcessEngine:
         """Threads that are running code now, given-up runs included."""
         return self._threads.busy_count
 
-    async def describe(self, program: Program) -> Signature:
+    async def capabilities(self) -> Capabilities:
+        """Python with what the server has installed, and the server's own network."""
+        return Capabilities(languages=("python",), isolation=_ISOLATION, networks=("on",))
+
+    async def prepare(self, bundle: Bundle, report: Reporter | None = None) -> None:  # noqa: ARG002  part of the seam; this takes no time
+        """Nothing to make ready.
+
+        Raises:
+            SandboxUnavailable: it is not Python.
+        """
+        if bundle.language != "python":
+            raise SandboxUnavailable(
+                f"'{bundle.toolset}' is {bundle.language}; the in-process engine runs Python only."
+            )
+
+    async def arm(self, setup: Setup) -> None:
+        """Nothing to make ready: the first call loads the tool."""
+
+    async def discard(self, digest: str) -> None:
+        """Let go of the loaded tools of a bundle; runs in flight go on."""
+        self._library.discard(digest)
+
+    async def describe(self, program: Program, limits: Limits) -> Signature:
         """Run the module of the code and read its schemas. What it prints meanwhile is dropped.
 
         Raises:
-            ToolCodeInvalid: it does not load in 30 s, has no such entrypoint, or its types have no schema.
+            ToolCodeInvalid: it does not load in time, has no such entrypoint, or its types have no schema.
             LimitExceeded: no thread is free.
             SandboxUnavailable: it is not Python.
         """
-        _require_python(program)
-        slow = ToolCodeInvalid(f"The code of '{program.tool}' took longer than {DESCRIBE_TIMEOUT_S:g} s to load.")
+        await self.prepare(program.bundle)
+        slow = ToolCodeInvalid(f"The code of '{program.tool}' took longer than {limits.timeout_s:g} s to load.")
         flight = _Flight[Signature | ToolCodeInvalid](capture.Output(0), lambda: slow, None)
-        found = await self._fly(flight, functools.partial(self._described, program), DESCRIBE_TIMEOUT_S)
+        found = await self._fly(flight, functools.partial(self._described, program), limits.timeout_s)
         if isinstance(found, ToolCodeInvalid):
             raise found
         return found
 
-    async def run(
-        self, program: Program, arguments: JsonObject, limits: Limits, report: Reporter | None = None
-    ) -> Outcome:
+    async def run(self, setup: Setup, arguments: JsonObject, report: Reporter | None = None) -> Outcome:
         """Run once, in a thread; `report` is called on the caller's event loop.
 
         When the time is up, or the caller is cancelled, a coroutine is cancelled and a plain function is given up: it
@@ -76,14 +106,21 @@ class InProcessEngine:
 
         Raises:
             LimitExceeded: no thread is free.
-            SandboxUnavailable: it is not Python.
+            SandboxUnavailable: it is not Python, or there are environment variables to set.
             ShuttingDown: the engine is closed.
         """
-        _require_python(program)
-        output = capture.Output(limits.log_bytes)
-        overdue = functools.partial(_overdue, program, limits, output)
-        flight = _Flight[Outcome](output, overdue, report)
-        return await self._fly(flight, functools.partial(self._ran, program, arguments, limits), limits.timeout_s)
+        await self.prepare(setup.program.bundle)
+        if setup.env.variables:
+            # os.environ is one for all threads, so what one run is given every other would see.
+            raise SandboxUnavailable(
+                f"'{setup.program.bundle.toolset}' has environment variables, which the in-process engine cannot keep "
+                "apart; set its sandbox provider to 'local'."
+            )
+        output = capture.Output(setup.limits.log_bytes)
+        flight = _Flight[Outcome](output, functools.partial(_overdue, setup, output), report)
+        # As text, so that a tool which changes its arguments changes nothing of the caller's.
+        raw = pydantic_core.to_json(arguments)
+        return await self._fly(flight, functools.partial(self._ran, setup, raw), setup.limits.timeout_s)
 
     async def close(self) -> None:
         """End every run as failed, let go of the threads, and restore the standard streams. Does not wait for code."""
@@ -117,19 +154,19 @@ class InProcessEngine:
     ) -> Signature | ToolCodeInvalid:
         flight.enter()
         try:
-            return self._library.get(program).entrypoint.signature()
+            return Signature(**self._library.get(program).describe())
         except ToolCodeInvalid as error:
             return error
+        except CodeFault as fault:
+            return refused(fault)
 
-    def _ran(
-        self, program: Program, arguments: JsonObject, limits: Limits, flight: "_Flight[Outcome]", worker: Worker
-    ) -> Outcome:
+    def _ran(self, setup: Setup, arguments: bytes, flight: "_Flight[Outcome]", worker: Worker) -> Outcome:
         flight.enter()
         try:
-            tool = self._library.get(program)
+            tool = self._library.get(setup.program)
         except ToolCodeInvalid as error:
             return _failed(RunError(name="ToolCodeInvalid", message=error.message), flight.output)
-        return _called(tool, arguments, limits, flight, worker)
+        return _called(tool, arguments, setup.limits, flight, worker)
 
 
 class _Flight(Generic[R]):
@@ -192,46 +229,26 @@ class _Flight(Generic[R]):
             self._report(done, total, message)
 
 
-def _called(
-    tool: LoadedTool, arguments: JsonObject, limits: Limits, flight: _Flight[Outcome], worker: Worker
-) -> Outcome:
-    entrypoint = tool.entrypoint
-    try:
-        args, kwargs = entrypoint.bind(arguments)
-    except ValidationError as error:
-        message = f"The arguments do not fit: {faults.validation_message(error)}"
-        return _failed(RunError(name=type(error).__name__, message=message), flight.output)
-    except BaseException as error:  # noqa: BLE001  the guest's entry: a validator of the tool may raise anything
-        return _failed(tool.source.described(error), flight.output)
-    try:
-        value = entrypoint.function(*args, **kwargs)
-        if inspect.isawaitable(value):
-            value = worker.run_async(_awaited(value), flight.may_be_cancelled)
-        output, content = results.converted(value, entrypoint.returns, limits.output_bytes)
-    except results.ResultUnusable as unusable:
-        return _failed(unusable.error, flight.output)
-    except BaseException as error:  # noqa: BLE001  the guest's entry: SystemExit must not end our thread
-        return _failed(tool.source.described(error), flight.output)
-    # Not validated again: it has just been read from JSON, and may be megabytes.
-    return Outcome.model_construct(
-        status=OutcomeStatus.SUCCESS, output=output, content=content, error=None, logs=flight.output.logs()
+def _called(tool: Tool, arguments: bytes, limits: Limits, flight: _Flight[Outcome], worker: Worker) -> Outcome:
+    answer = tool.answer(arguments, limits.output_bytes, lambda work: worker.run_async(work, flight.may_be_cancelled))
+    if answer.error is not None:
+        return _failed(RunError(**answer.error), flight.output)
+    content = None if answer.content is None else tuple(pydantic_core.from_json(answer.content))
+    return Outcome(
+        status=OutcomeStatus.SUCCESS,
+        output=pydantic_core.from_json(answer.output),
+        content=content,
+        error=None,
+        logs=flight.output.logs(),
+        isolation=_ISOLATION,
     )
 
 
-async def _awaited(value: Any) -> Any:
-    return await value
-
-
 def _failed(error: RunError, output: capture.Output) -> Outcome:
-    return Outcome(status=OutcomeStatus.FAILED, error=error, logs=output.logs())
+    return Outcome(status=OutcomeStatus.FAILED, error=error, logs=output.logs(), isolation=_ISOLATION)
 
 
-def _overdue(program: Program, limits: Limits, output: capture.Output) -> Outcome:
-    message = f"'{program.tool}' took longer than {limits.timeout_s:g} s and was given up."
+def _overdue(setup: Setup, output: capture.Output) -> Outcome:
+    message = f"'{setup.program.tool}' took longer than {setup.limits.timeout_s:g} s and was given up."
     error = RunError(name="Timeout", message=message)
-    return Outcome(status=OutcomeStatus.TIMEOUT, error=error, logs=output.logs())
-
-
-def _require_python(program: Program) -> None:
-    if program.language != "python":
-        raise SandboxUnavailable(f"'{program.tool}' is {program.language}; the in-process engine runs Python only.")
+    return Outcome(status=OutcomeStatus.TIMEOUT, error=error, logs=output.logs(), isolation=_ISOLATION)

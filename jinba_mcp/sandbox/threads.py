@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import queue
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
 from jinba_mcp.domain.errors import LimitExceeded, ShuttingDown
+from jinba_mcp.handoff import Handoff
 
 T = TypeVar("T")
 
@@ -46,8 +46,8 @@ class Threads:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._lock = threading.Lock()
-        # A queue of C speed; None asks one idle thread to end.
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: Handoff[Job | None] = Handoff()
+        """None asks one idle thread to end."""
         self._started = 0
         self._idle = 0
         self._is_closed = False
@@ -77,7 +77,8 @@ class Threads:
                     "ended. Try again later."
                 )
             # Under the lock, so that no thread is told to end while a job is on its way to it.
-            self._jobs.put(job)
+            self._jobs.add(job)
+        self._jobs.wake()
 
     def close(self) -> None:
         """Let idle threads end; busy ones end after their job, and no new job is taken."""

@@ -1,16 +1,14 @@
 """Trusted Python in threads of this process: whatever the tool does, its run has an outcome."""
 
 import asyncio
-import builtins
 import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import anyio.lowlevel
 import pytest
 
-from jinba_mcp.domain.errors import LimitExceeded, SandboxUnavailable, ShuttingDown, ToolCodeInvalid
-from jinba_mcp.sandbox.engine import Limits, OutcomeStatus
+from jinba_mcp.domain.errors import LimitExceeded, ShuttingDown
+from jinba_mcp.sandbox.engine import Limits, OutcomeStatus, Setup
 from jinba_mcp.sandbox.inprocess import InProcessEngine
 
 from .conftest import MakeProgram, Running
@@ -19,18 +17,8 @@ LIMITS = Limits()
 BRIEF = Limits(timeout_s=0.02)
 
 
-@pytest.fixture
-def shared() -> Iterator[SimpleNamespace]:
-    """What a test and its tool both see, as `builtins.shared`; `release` ends tools that wait for it."""
-    shared = SimpleNamespace(release=threading.Event(), entered=threading.Event(), seen=[])
-    builtins.shared = shared  # type: ignore[attr-defined]  # how a test reaches into a tool's module
-    yield shared
-    shared.release.set()
-    del builtins.shared  # type: ignore[attr-defined]  # as above
-
-
 async def entered(shared: SimpleNamespace) -> None:
-    assert await asyncio.to_thread(shared.entered.wait, 5)
+    assert await asyncio.to_thread(shared.entered.wait, 60)
 
 
 def let_time_run_out(engine: InProcessEngine) -> None:
@@ -58,8 +46,8 @@ async def test_a_plain_function_gets_its_arguments_and_defaults(running: Running
     greet = program("def run(name: str, n: int = 3, *, mark: str = '!') -> dict:\n    return {'text': name * n + mark}")
 
     async with running() as engine:
-        once = await engine.run(greet, {"name": "a"}, LIMITS)
-        again = await engine.run(greet, {"name": "b", "n": 1, "mark": "?"}, LIMITS)
+        once = await engine.run(Setup(greet, LIMITS), {"name": "a"})
+        again = await engine.run(Setup(greet, LIMITS), {"name": "b", "n": 1, "mark": "?"})
 
     assert (once.status, once.output) == (OutcomeStatus.SUCCESS, {"text": "aaa!"})
     assert again.output == {"text": "b?"}
@@ -86,7 +74,7 @@ async def test_models_go_in_and_come_out(running: Running, program: MakeProgram)
     )
 
     async with running() as engine:
-        outcome = await engine.run(greet, {"person": {"firstName": "Alice"}}, LIMITS)
+        outcome = await engine.run(Setup(greet, LIMITS), {"person": {"firstName": "Alice"}})
 
     assert outcome.output == {"shoutedName": "ALICE"}
 
@@ -107,7 +95,7 @@ async def test_an_async_tool_runs_off_the_servers_loop(
     )
 
     async with running() as engine:
-        run = asyncio.ensure_future(engine.run(greet, {}, LIMITS))
+        run = asyncio.ensure_future(engine.run(Setup(greet, LIMITS), {}))
         await entered(shared)
         shared.release.set()
         outcome = await run
@@ -135,7 +123,7 @@ async def test_tasks_that_an_async_tool_leaves_behind_are_ended(
     )
 
     async with running() as engine:
-        await engine.run(greet, {}, LIMITS)
+        await engine.run(Setup(greet, LIMITS), {})
 
     assert shared.seen == ["ended"]
 
@@ -158,7 +146,7 @@ async def test_whatever_a_tool_raises_is_a_failed_run(
     call = body.replace("run()", "await run()") if kind == "async def" else body
 
     async with running() as engine:
-        outcome = await engine.run(program(f"{kind} run() -> dict:\n    {call}"), {}, LIMITS)
+        outcome = await engine.run(Setup(program(f"{kind} run() -> dict:\n    {call}"), LIMITS), {})
 
     assert outcome.status is OutcomeStatus.FAILED
     assert outcome.error is not None
@@ -171,7 +159,9 @@ async def test_whatever_a_tool_raises_is_a_failed_run(
 
 async def test_arguments_that_do_not_fit_are_a_readable_failure(running: Running, program: MakeProgram) -> None:
     async with running() as engine:
-        outcome = await engine.run(program("def run(n: int) -> dict:\n    return {}"), {"n": "x", "m": 1}, LIMITS)
+        outcome = await engine.run(
+            Setup(program("def run(n: int) -> dict:\n    return {}"), LIMITS), {"n": "x", "m": 1}
+        )
 
     assert outcome.error is not None
     assert outcome.error.name == "ValidationError"
@@ -192,7 +182,7 @@ async def test_a_validator_that_raises_oddly_is_a_failed_run(running: Running, p
     )
 
     async with running() as engine:
-        outcome = await engine.run(greet, {"n": 1}, LIMITS)
+        outcome = await engine.run(Setup(greet, LIMITS), {"n": 1})
 
     assert outcome.error is not None
     assert outcome.error.name == "KeyError"
@@ -200,11 +190,11 @@ async def test_a_validator_that_raises_oddly_is_a_failed_run(running: Running, p
 
 async def test_code_that_does_not_load_is_a_failed_run(running: Running, program: MakeProgram) -> None:
     async with running() as engine:
-        outcome = await engine.run(program("def run(:\n    pass"), {}, LIMITS)
+        outcome = await engine.run(Setup(program("def run(:\n    pass"), LIMITS), {})
 
     assert outcome.error is not None
     assert outcome.error.name == "ToolCodeInvalid"
-    assert "greeting-tools/greet/main.py line 1: SyntaxError" in outcome.error.message
+    assert "greeting-tools/greet/main.py line 1, column " in outcome.error.message
 
 
 @pytest.mark.parametrize(
@@ -215,7 +205,7 @@ async def test_a_result_that_cannot_be_used_is_a_failed_run(
     running: Running, program: MakeProgram, result: str, name: str
 ) -> None:
     async with running() as engine:
-        outcome = await engine.run(program(f"def run() -> dict:\n    return {result}"), {}, LIMITS)
+        outcome = await engine.run(Setup(program(f"def run() -> dict:\n    return {result}"), LIMITS), {})
 
     assert outcome.status is OutcomeStatus.FAILED
     assert outcome.error is not None
@@ -232,7 +222,7 @@ async def test_rich_content_comes_as_blocks(running: Running, program: MakeProgr
     )
 
     async with running() as engine:
-        outcome = await engine.run(greet, {}, LIMITS)
+        outcome = await engine.run(Setup(greet, LIMITS), {})
 
     blocks = [{"type": "text", "text": "look"}, {"type": "image", "data": "cG5n", "mimeType": "image/png"}]
     assert outcome.content == tuple(blocks)
@@ -246,7 +236,7 @@ async def test_a_tool_that_never_returns_times_out_and_keeps_its_thread(
     quick = program("def run() -> dict:\n    return {}", tool="quick")
 
     async with running(max_threads=1) as engine:
-        run = asyncio.ensure_future(engine.run(stuck, {}, Limits(timeout_s=60)))
+        run = asyncio.ensure_future(engine.run(Setup(stuck, Limits(timeout_s=60)), {}))
         await entered(shared)
         let_time_run_out(engine)
         outcome = await run
@@ -256,16 +246,16 @@ async def test_a_tool_that_never_returns_times_out_and_keeps_its_thread(
         assert outcome.error.message == "'greet' took longer than 60 s and was given up."
         assert outcome.logs.stdout == ("before",)
         with pytest.raises(LimitExceeded, match="All 1 threads for tools are busy"):
-            await engine.run(quick, {}, LIMITS)
+            await engine.run(Setup(quick, LIMITS), {})
 
         shared.release.set()
         await thread_is_free(engine)
-        assert (await engine.run(quick, {}, LIMITS)).status is OutcomeStatus.SUCCESS
+        assert (await engine.run(Setup(quick, LIMITS), {})).status is OutcomeStatus.SUCCESS
 
 
 async def test_the_clock_ends_a_run(running: Running, program: MakeProgram, shared: SimpleNamespace) -> None:
     async with running() as engine:
-        outcome = await engine.run(program(STUCK), {}, BRIEF)
+        outcome = await engine.run(Setup(program(STUCK), BRIEF), {})
 
     assert outcome.status is OutcomeStatus.TIMEOUT
 
@@ -283,7 +273,7 @@ async def test_an_async_tool_that_times_out_is_cancelled(
     )
 
     async with running() as engine:
-        run = asyncio.ensure_future(engine.run(greet, {}, LIMITS))
+        run = asyncio.ensure_future(engine.run(Setup(greet, LIMITS), {}))
         await entered(shared)
         let_time_run_out(engine)
         outcome = await run
@@ -296,7 +286,7 @@ async def test_cancelling_the_caller_gives_a_plain_function_up_at_once(
     running: Running, program: MakeProgram, shared: SimpleNamespace
 ) -> None:
     async with running() as engine:
-        run = asyncio.ensure_future(engine.run(program(STUCK), {}, LIMITS))
+        run = asyncio.ensure_future(engine.run(Setup(program(STUCK), LIMITS), {}))
         await entered(shared)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -320,12 +310,12 @@ async def test_cancelling_the_caller_cancels_an_async_tool(
     )
 
     async with running() as engine:
-        run = asyncio.ensure_future(engine.run(greet, {}, LIMITS))
+        run = asyncio.ensure_future(engine.run(Setup(greet, LIMITS), {}))
         await entered(shared)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
-        assert await asyncio.to_thread(shared.release.wait, 5)
+        assert await asyncio.to_thread(shared.release.wait, 60)
 
 
 async def test_runs_at_once_have_separate_logs(running: Running, program: MakeProgram) -> None:
@@ -336,16 +326,16 @@ async def test_runs_at_once_have_separate_logs(running: Running, program: MakePr
         together = threading.Barrier(4)
         def run(n: int) -> dict:
             print("out", n)
-            together.wait(5)
+            together.wait(60)
             print("err", n, file=sys.stderr)
-            together.wait(5)
+            together.wait(60)
             print("out again", n, flush=True)
             return {"n": n}
         """
     )
 
     async with running() as engine:
-        outcomes = await asyncio.gather(*(engine.run(greet, {"n": n}, LIMITS) for n in range(4)))
+        outcomes = await asyncio.gather(*(engine.run(Setup(greet, LIMITS), {"n": n}) for n in range(4)))
 
     assert [outcome.output for outcome in outcomes] == [{"n": n} for n in range(4)]
     assert [outcome.logs.stdout for outcome in outcomes] == [(f"out {n}", f"out again {n}") for n in range(4)]
@@ -372,8 +362,8 @@ async def test_nothing_that_a_tool_prints_reaches_real_stdout(
     )
 
     async with running() as engine:
-        await engine.describe(greet)
-        outcome = await engine.run(greet, {}, LIMITS)
+        await engine.describe(greet, LIMITS)
+        outcome = await engine.run(Setup(greet, LIMITS), {})
         print("the server's own")  # noqa: T201  what this test is about
 
     assert outcome.logs.stdout == ("from its executor", "bytes é")
@@ -385,7 +375,7 @@ async def test_long_logs_are_cut_and_marked(running: Running, program: MakeProgr
     greet = program("def run() -> dict:\n    print('x' * 50)\n    return {}")
 
     async with running() as engine:
-        outcome = await engine.run(greet, {}, Limits(log_bytes=10))
+        outcome = await engine.run(Setup(greet, Limits(log_bytes=10)), {})
 
     assert outcome.logs.stdout == ("xxxxxxxxxx", "… (cut at 10 bytes)")
 
@@ -410,8 +400,8 @@ async def test_progress_is_reported_on_the_callers_loop_before_the_result(
         reports.append((done, total, message))
 
     async with running() as engine:
-        outcome = await engine.run(greet, {}, LIMITS, report)
-        unasked = await engine.run(greet, {}, LIMITS)
+        outcome = await engine.run(Setup(greet, LIMITS), {}, report)
+        unasked = await engine.run(Setup(greet, LIMITS), {})
 
     assert outcome.status is unasked.status is OutcomeStatus.SUCCESS
     assert reports == [(1, 2, "half"), (2, None, None)]
@@ -430,7 +420,7 @@ async def test_a_report_that_fails_does_not_hit_the_tool(running: Running, progr
         raise fault
 
     async with running() as engine:
-        outcome = await engine.run(greet, {}, LIMITS, report)
+        outcome = await engine.run(Setup(greet, LIMITS), {}, report)
 
     assert outcome.output == {"ok": 1}
     assert errors == [fault]
@@ -451,7 +441,7 @@ async def test_progress_after_the_time_is_up_is_dropped(
     reports: list[float] = []
 
     async with running() as engine:
-        await engine.run(greet, {}, BRIEF, lambda done, *_: reports.append(done))
+        await engine.run(Setup(greet, BRIEF), {}, lambda done, *_: reports.append(done))
         shared.release.set()
         await thread_is_free(engine)
 
@@ -474,10 +464,10 @@ async def test_progress_that_loses_against_the_clock_is_dropped(
     reports: list[float] = []
 
     async with running() as engine:
-        run = asyncio.ensure_future(engine.run(greet, {}, LIMITS, lambda done, *_: reports.append(done)))
+        run = asyncio.ensure_future(engine.run(Setup(greet, LIMITS), {}, lambda done, *_: reports.append(done)))
         await anyio.lowlevel.checkpoint()
         # On the loop's own thread on purpose: the report must still be waiting there when the time is up.
-        assert shared.entered.wait(5)
+        assert shared.entered.wait(60)
         let_time_run_out(engine)
         await run
 
@@ -498,7 +488,7 @@ async def test_an_async_tool_that_starts_too_late_is_cancelled_at_once(
     )
 
     async with running() as engine:
-        run = asyncio.ensure_future(engine.run(greet, {}, LIMITS))
+        run = asyncio.ensure_future(engine.run(Setup(greet, LIMITS), {}))
         await entered(shared)
         let_time_run_out(engine)
         outcome = await run
@@ -513,63 +503,23 @@ async def test_two_versions_of_one_tool_run_side_by_side(running: Running, progr
     two = program("def run() -> dict:\n    raise ValueError('two')", digest="sha256:2")
 
     async with running() as engine:
-        first, second, third = [await engine.run(each, {}, LIMITS) for each in (one, two, one)]
+        first, second, third = [await engine.run(Setup(each, LIMITS), {}) for each in (one, two, one)]
 
     assert first.output == third.output == {"version": 1}
     assert second.error is not None
     assert "    raise ValueError('two')" in (second.error.traceback or "")
 
 
-async def test_describe_says_what_the_code_takes_and_gives(running: Running, program: MakeProgram) -> None:
-    async with running() as engine:
-        said = await engine.describe(program('def run(name: str) -> str:\n    """Greets."""\n    return name'))
-
-    assert said.description == "Greets."
-    assert said.input_schema == {
-        "type": "object",
-        "properties": {"name": {"title": "Name", "type": "string"}},
-        "required": ["name"],
-        "additionalProperties": False,
-    }
-    assert said.output_schema == {"type": "string"}
-
-
-async def test_describe_refuses_code_that_does_not_load(running: Running, program: MakeProgram) -> None:
-    async with running() as engine:
-        with pytest.raises(ToolCodeInvalid, match="line 2: ModuleNotFoundError: No module named 'nowhere_to_be'"):
-            await engine.describe(program("x = 1\nimport nowhere_to_be.found"))
-
-
-async def test_describe_does_not_wait_for_ever(
-    running: Running, program: MakeProgram, shared: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jinba_mcp.sandbox.inprocess.DESCRIBE_TIMEOUT_S", 0.02)
-
-    async with running() as engine:
-        with pytest.raises(ToolCodeInvalid, match=r"took longer than 0\.02 s to load"):
-            await engine.describe(program("shared.release.wait()"))
-
-
-async def test_typescript_is_for_another_engine(running: Running, program: MakeProgram) -> None:
-    typescript = program("export {}", language="typescript")
-
-    async with running() as engine:
-        with pytest.raises(SandboxUnavailable, match="runs Python only"):
-            await engine.run(typescript, {}, LIMITS)
-        with pytest.raises(SandboxUnavailable, match="runs Python only"):
-            await engine.describe(typescript)
-
-
 async def test_closing_ends_what_still_runs_and_takes_nothing_new(
     running: Running, program: MakeProgram, shared: SimpleNamespace
 ) -> None:
     async with running() as engine:
-        run = asyncio.ensure_future(engine.run(program(STUCK), {}, LIMITS))
+        run = asyncio.ensure_future(engine.run(Setup(program(STUCK), LIMITS), {}))
         await entered(shared)
         await engine.close()
         outcome = await run
         with pytest.raises(ShuttingDown):
-            await engine.run(program(STUCK), {}, LIMITS)
+            await engine.run(Setup(program(STUCK), LIMITS), {})
 
     assert outcome.status is OutcomeStatus.FAILED
     assert outcome.error is not None
@@ -580,7 +530,7 @@ async def test_closing_ends_what_still_runs_and_takes_nothing_new(
 def test_a_run_may_outlive_its_event_loop(program: MakeProgram, shared: SimpleNamespace) -> None:
     async def give_up() -> InProcessEngine:
         engine = InProcessEngine()
-        await engine.run(program(STUCK), {}, BRIEF)
+        await engine.run(Setup(program(STUCK), BRIEF), {})
         return engine
 
     engine = asyncio.run(give_up())
@@ -588,6 +538,6 @@ def test_a_run_may_outlive_its_event_loop(program: MakeProgram, shared: SimpleNa
     asyncio.run(engine.close())
     for thread in threading.enumerate():
         if thread.name == "tool":
-            thread.join(5)
+            thread.join(60)
 
     assert engine.busy_count == 0

@@ -1,5 +1,6 @@
 """Code is compiled and its module run once; what was used last stays."""
 
+import builtins
 import inspect
 import linecache
 import sys
@@ -9,7 +10,8 @@ import traceback
 import pytest
 
 from jinba_mcp.domain.errors import ToolCodeInvalid
-from jinba_mcp.sandbox.loading import Library, LoadedTool
+from jinba_mcp.sandbox.guest.tools import CodeFault, Tool
+from jinba_mcp.sandbox.loading import Library, refused
 
 from .conftest import MakeProgram
 
@@ -21,7 +23,7 @@ COUNTS = """
 """
 
 
-def called(tool: LoadedTool) -> object:
+def called(tool: Tool) -> object:
     return tool.entrypoint.function()
 
 
@@ -31,12 +33,17 @@ def test_a_module_runs_once(program: MakeProgram) -> None:
     assert library.get(program(COUNTS)) is library.get(program(COUNTS))
 
 
-@pytest.mark.parametrize("field", ["digest", "toolset", "tool", "code"])
+@pytest.mark.parametrize("field", ["digest", "toolset", "tool"])
 def test_anything_that_differs_is_loaded_by_itself(program: MakeProgram, field: str) -> None:
     library = Library(10)
-    other = {"code": "def run() -> dict:\n    return {}"}.get(field, "other")
 
-    assert library.get(program(COUNTS)) is not library.get(program(COUNTS).model_copy(update={field: other}))
+    assert library.get(program(COUNTS)) is not library.get(program(COUNTS, **{field: "other"}))
+
+
+def test_a_draft_that_changed_is_loaded_by_itself(program: MakeProgram) -> None:
+    library = Library(10)
+
+    assert library.get(program(COUNTS)) is not library.get(program("def run() -> dict:\n    return {}"))
 
 
 def test_calls_that_wait_for_the_same_module_run_it_once(program: MakeProgram) -> None:
@@ -49,18 +56,18 @@ def test_calls_that_wait_for_the_same_module_run_it_once(program: MakeProgram) -
             return {}
         """
     )
-    found: list[LoadedTool] = []
+    found: list[Tool] = []
     start = threading.Barrier(4)
 
     def load() -> None:
-        start.wait(5)
+        start.wait(60)
         found.append(library.get(code))
 
     threads = [threading.Thread(target=load) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
 
     assert len(found) == 4
     assert len({id(tool) for tool in found}) == 1
@@ -91,6 +98,31 @@ def test_clearing_leaves_nothing_behind(program: MakeProgram) -> None:
 
     assert tool.source.filename not in linecache.cache
     assert tool.entrypoint.function.__module__ not in sys.modules
+
+
+def test_discarding_a_bundle_leaves_the_others(program: MakeProgram) -> None:
+    library = Library(5)
+    tools = [library.get(program(COUNTS, digest=digest, tool=tool)) for digest in ("a", "b") for tool in ("x", "y")]
+
+    library.discard("a")
+
+    assert [tool.source.filename in linecache.cache for tool in tools] == [False, False, True, True]
+    assert library.get(program(COUNTS, digest="b", tool="y")) is tools[3]
+    assert library.get(program(COUNTS, digest="a", tool="y")) is not tools[1]
+    library.clear()
+
+
+def test_a_tool_that_is_discarded_while_it_loads_leaves_nothing_behind(program: MakeProgram) -> None:
+    library = Library(5)
+    builtins.library = library  # type: ignore[attr-defined]  # how a test reaches into a tool's module
+    try:
+        tool = library.get(program("library.discard('sha256:1')\ndef run() -> dict:\n    return {'ok': True}"))
+    finally:
+        del builtins.library  # type: ignore[attr-defined]  # as above
+
+    assert called(tool) == {"ok": True}
+    assert tool.source.filename not in linecache.cache
+    assert tool.source.module not in sys.modules
 
 
 def test_a_failure_leaves_nothing_behind_and_is_tried_again(program: MakeProgram) -> None:
@@ -142,7 +174,7 @@ def test_string_annotations_of_models_and_dataclasses_work(program: MakeProgram)
         )
     )
 
-    args, _ = tool.entrypoint.bind({"part": {"next": {"names": ["a"]}}, "others": []})
+    args, _ = tool.entrypoint.binding.bind({"part": {"next": {"names": ["a"]}}, "others": []})
     assert args[0].part.next.names == ["a"]
     library.clear()
 
@@ -158,14 +190,14 @@ def test_the_tools_code_does_not_inherit_our_future(program: MakeProgram) -> Non
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("x = 1\ndef run(:\n  pass", "greeting-tools/greet/main.py line 2: SyntaxError: "),
-        ("def run():\n\treturn 1\n        return 2", "greeting-tools/greet/main.py line 3: TabError: "),
-        ("\n\nraise ValueError('no')", "greeting-tools/greet/main.py line 3: ValueError: no."),
-        ("raise SystemExit(2)", "greeting-tools/greet/main.py line 1: SystemExit: 2."),
-        ("import nowhere_to_be.found", "line 1: ModuleNotFoundError: No module named 'nowhere_to_be'."),
+        ("x = 1\ndef run(:\n  pass", "greeting-tools/greet/main.py line 2, column 9: SyntaxError: "),
+        ("def run():\n\treturn 1\n        return 2", "greeting-tools/greet/main.py line 3, column 1: TabError: "),
+        ("\n\nraise ValueError('no')", "greeting-tools/greet/main.py line 3, column 1: ValueError: no."),
+        ("raise SystemExit(2)", "greeting-tools/greet/main.py line 1, column 1: SystemExit: 2."),
+        ("import nowhere_to_be.found", "line 1, column 1: ModuleNotFoundError: No module named 'nowhere_to_be'."),
         ("import nowhere_to_be.found", "Install the package that brings 'nowhere_to_be'"),
-        ("from json import nothing", "line 1: ImportError: cannot import name 'nothing'"),
-        ("import json\njson.loads('{')", "line 2: JSONDecodeError"),
+        ("from json import nothing", "line 1, column 1: ImportError: cannot import name 'nothing'"),
+        ("import json\njson.loads('{')", "line 2, column 1: JSONDecodeError"),
         ("x = '\0'", "greeting-tools/greet/main.py"),
         ("x = '\ud800'", "UnicodeEncodeError"),
         ("x = 1", "There is no function 'run'"),
@@ -178,3 +210,9 @@ def test_code_that_does_not_load_says_where_and_why(program: MakeProgram, code: 
         Library(2).get(broken)
 
     assert message in caught.value.message
+
+
+def test_the_details_say_where() -> None:
+    assert refused(CodeFault("no", 3, 5)).details == {"line": 3, "column": 5}
+    assert refused(CodeFault("no", 3)).details == {"line": 3}
+    assert refused(CodeFault("no")).details == {}

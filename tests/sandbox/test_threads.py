@@ -30,7 +30,7 @@ def telling(results: Results, release: threading.Event | None = None) -> Job:
     def job(_worker: Worker) -> Deliver:
         thread = threading.current_thread()
         if release is not None:
-            release.wait(5)
+            release.wait(60)
         return lambda: results.put(thread)
 
     return job
@@ -42,15 +42,15 @@ def test_a_thread_is_free_before_its_result_is_delivered(pool: Threads, results:
 
     pool.submit(next_job)
 
-    assert isinstance(results.get(timeout=5), threading.Thread)
+    assert isinstance(results.get(timeout=60), threading.Thread)
 
 
 def test_threads_are_reused_and_never_hold_the_process(pool: Threads, results: Results) -> None:
     pool.submit(telling(results))
-    first = results.get(timeout=5)
+    first = results.get(timeout=60)
     pool.submit(telling(results))
 
-    assert results.get(timeout=5) is first
+    assert results.get(timeout=60) is first
     assert isinstance(first, threading.Thread)
     assert first.daemon
 
@@ -63,10 +63,10 @@ def test_a_busy_pool_refuses_and_recovers(pool: Threads, results: Results) -> No
         pool.submit(telling(results))
 
     release.set()
-    results.get(timeout=5)
+    results.get(timeout=60)
     assert pool.busy_count == 0
     pool.submit(telling(results))
-    results.get(timeout=5)
+    results.get(timeout=60)
 
 
 def test_a_system_without_threads_is_a_limit(pool: Threads, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,9 +90,9 @@ def test_a_closed_pool_takes_no_job_and_lets_its_threads_end(results: Results) -
         pool.submit(telling(results))
 
     release.set()
-    thread = results.get(timeout=5)
+    thread = results.get(timeout=60)
     assert isinstance(thread, threading.Thread)
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     assert pool.busy_count == 0
 
@@ -107,12 +107,12 @@ def test_a_job_that_breaks_its_thread_frees_its_place(
         raise ZeroDivisionError
 
     pool.submit(breaks)
-    thread = broken.get(timeout=5)
+    thread = broken.get(timeout=60)
     assert isinstance(thread, threading.Thread)
-    thread.join(5)
+    thread.join(60)
     pool.submit(telling(results))
 
-    assert results.get(timeout=5) is not thread
+    assert results.get(timeout=60) is not thread
 
 
 def test_async_work_keeps_one_loop_for_a_thread() -> None:

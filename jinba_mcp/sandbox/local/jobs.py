@@ -1,0 +1,120 @@
+"""What a worker is ordered with and told, worked out once for all runs of one setup."""
+
+import json
+import marshal
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinba_mcp.sandbox.engine import Program, Setup
+from jinba_mcp.sandbox.guest import channel
+from jinba_mcp.sandbox.guest.channel import framed
+
+_SPACE_BYTES = 256 * 1024 * 1024
+"""Address space beside the memory that may be used: libraries, thread stacks, reservations."""
+_AUTHORING = "jinba_mcp.authoring"
+_EXPECTED = {"pydantic": "pydantic", _AUTHORING: _AUTHORING, "asyncio": "async def "}
+"""Modules, and what stands in the code that needs them."""
+PROXIED = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:3128")
+"""The only way to the network, as HTTP clients read it."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program that does a worker's part: nothing in here is secret, since the zygote and /proc see it."""
+
+    arguments: Callable[[], tuple[str, ...]]
+    """Worked out for each worker: where its packages are is known when its zygote stands."""
+    variables: Mapping[str, str]
+    thread_count: int = 0
+    """Threads of its own, beside those of the tool."""
+    reserved_bytes: int = 0
+    """Memory that it makes writable and hardly uses, as V8 does for its code; it counts as used."""
+
+
+class Job:
+    """One setup, ready to be ordered any number of times. Workers of one job stand in for each other."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        variables: Mapping[str, str],
+        is_described: bool = False,
+        command: Command | None = None,
+    ) -> None:
+        """`variables` stand in the env beneath the setup's own.
+
+        `is_described`: only to be read, not run; it gets nothing that is a caller's, and tells what it imported.
+        `command` makes it a program instead of Python; see `workers.py`.
+        """
+        self.setup = setup
+        self.command = command
+        self.is_described = is_described
+        self.is_reused = setup.program.bundle.mode == "reuse" and not is_described
+        self._variables = variables
+        self._order = json.dumps(self._ordered()).encode()
+        self._frames: dict[bool, bytes] = {}
+
+    def order(self, private: Mapping[str, Any] | None = None) -> bytes:
+        """What the zygote is told: the same bytes for every worker of a job, unless `private` has something of one."""
+        return self._order if private is None else json.dumps(self._ordered() | dict(private)).encode()
+
+    def frames(self, code: bytes | None) -> bytes:
+        """What the worker is told, over its own socket: env and code never pass through the zygote.
+
+        `code` is the same for all but the first, whose workers compile it.
+        """
+        found = self._frames.get(code is None)
+        if found is None:
+            found = self._frames[code is None] = framed(channel.SETUP, self._told(code))
+        return found
+
+    def _told(self, code: bytes | None) -> bytes:
+        source = self.setup.program.code
+        env = {**self._variables, **({} if self.is_described else self.setup.env.variables)}
+        if self.command is None:
+            return marshal.dumps((env, source, code))
+        return json.dumps({"env": env, "code": source, **self._terms()}).encode()
+
+    def _terms(self) -> dict[str, Any]:
+        program, limits = self.setup.program, self.setup.limits
+        return {
+            "shown": program.shown,
+            "entrypoint": program.entrypoint,
+            "log_bytes": limits.log_bytes,
+            "output_bytes": limits.output_bytes,
+            "cpu_s": math.ceil(limits.cpu_s),
+            "is_lazy": program.bundle.prewarm != "tool" and not self.is_described,
+            "is_traced": self.is_described,
+            "is_reused": self.is_reused,
+        }
+
+    def _ordered(self) -> dict[str, Any]:
+        limits, is_program = self.setup.limits, self.command is not None
+        return {
+            "cpu_s": math.ceil(limits.cpu_s),
+            "memory_bytes": limits.memory_bytes + (self.command.reserved_bytes if self.command else 0),
+            # V8 reserves far more than it uses.
+            "space_bytes": None if is_program else limits.memory_bytes + _SPACE_BYTES,
+            "process_count": limits.process_count + (self.command.thread_count if self.command else 0),
+            "tmp_bytes": limits.tmp_bytes,
+            "program": None if self.command is None else [self.command.arguments(), dict(self.command.variables)],
+            "terms": self._terms(),
+        }
+
+
+def expected_modules(program: Program) -> frozenset[str]:
+    """What code surely imports that takes long, told by its text; the rest is learnt when it has run once."""
+    code = program.code
+    expected = {name for name, sign in _EXPECTED.items() if sign in code}
+    return frozenset(expected | {"pydantic"} if _AUTHORING in expected else expected)
+
+
+def key(setup: Setup) -> Hashable:
+    """Equal for setups whose workers can stand in for each other."""
+    program, bundle = setup.program, setup.program.bundle
+    tenant = setup.tenant if bundle.mode == "reuse" else ""
+    what = (bundle.digest, bundle.network, bundle.mode, bundle.prewarm, program.tool, program.entrypoint, program.code)
+    return what, setup.limits, setup.env.digest, tenant

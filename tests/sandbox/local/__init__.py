@@ -1,0 +1,1 @@
+"""The engine that runs code on this machine."""

@@ -1,0 +1,1 @@
+"""Tier C, run for real: skipped where the extra is not installed."""
