@@ -2,9 +2,53 @@
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from jinba_mcp.domain.errors import FolderInvalid
+
+
+class Tree(Protocol):
+    """A folder with files, on the disk or elsewhere; names are relative to it, and no part of a path."""
+
+    def has(self, name: str) -> bool:
+        """Whether anything of that name is there."""
+        ...
+
+    def text(self, name: str, where: str, max_bytes: int) -> str:
+        """The text of a file; `where` is what messages call it.
+
+        Raises:
+            FolderInvalid: it cannot be had, or is no text of that size.
+        """
+        ...
+
+    def folders(self, name: str, where: str) -> list[tuple[str, "Tree"]]:
+        """The folders inside the folder `name`, in the order of their names.
+
+        Raises:
+            FolderInvalid: they cannot be listed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class DiskTree:
+    """A folder on the disk."""
+
+    path: Path
+
+    def has(self, name: str) -> bool:
+        return os.path.lexists(self.path / name)
+
+    def text(self, name: str, where: str, max_bytes: int) -> str:
+        return read_text(self.path / name, where, max_bytes)
+
+    def folders(self, name: str, where: str) -> list[tuple[str, Tree]]:
+        if (self.path / name).is_symlink():
+            raise FolderInvalid(f"{where}: symbolic links are not followed.")
+        return [(path.name, DiskTree(path)) for path in directories(self.path / name, where)]
 
 
 def read_text(path: Path, where: str, max_bytes: int) -> str:
@@ -20,6 +64,15 @@ def read_text(path: Path, where: str, max_bytes: int) -> str:
             raw = file.read(max_bytes + 1)
     except OSError as error:
         raise FolderInvalid(f"{where}: {_reason(path, error)}.") from error
+    return decoded(raw, where, max_bytes)
+
+
+def decoded(raw: bytes, where: str, max_bytes: int) -> str:
+    """The text of a file's bytes, of which no more than `max_bytes` + 1 need be given.
+
+    Raises:
+        FolderInvalid: longer than `max_bytes`, not UTF-8, or with a NUL character.
+    """
     if len(raw) > max_bytes:
         raise FolderInvalid(f"{where}: longer than {max_bytes // 1024} KB.")
     try:

@@ -7,17 +7,18 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from jinba_mcp.authoring import documents, files
-from jinba_mcp.domain import ids, tools, toolsets
+from jinba_mcp.authoring import documents, files, locks
+from jinba_mcp.domain import env, ids, sandboxes, tools, toolsets
 from jinba_mcp.domain.errors import FolderInvalid, SchemaInvalid
 from jinba_mcp.domain.json_schema import Validator
+from jinba_mcp.domain.packages import Lock, Package
 from jinba_mcp.domain.records import JsonObject, Record
 
-MAX_YML_BYTES = 256 * 1024
+MAX_YML_BYTES = 512 * 1024
 
-_CODE_FILES: Mapping[tools.Language, str] = {"python": "main.py", "typescript": "main.ts"}
+CODE_FILES: Mapping[tools.Language, str] = {"python": "main.py", "typescript": "main.ts"}
 
-_TOOLSET_FIELDS = {
+TOOLSET_FIELDS = {
     "name": "name",
     "description": "description",
     "language": "language",
@@ -27,12 +28,26 @@ _TOOLSET_FIELDS = {
     "visibility": "visibility",
     "mcpEnabled": "mcp_enabled",
     "tags": "tags",
+    "sharedWith": "shared_with",
+    "prices": "prices",
 }
 _LISTING_FIELDS = frozenset(toolsets.Listing.model_fields)
 _PACKAGE_FIELDS = {"name": "name", "version": "version"}
 _ENV_FIELDS = {"key": "key", "value": "value", "secret": "secret"}
-_SANDBOX_FIELDS = {"provider": "provider", "timeout": "timeout_s", "memory": "memory_mb", "network": "network"}
-_TOOL_FIELDS = {
+SANDBOX_FIELDS = {
+    "provider": "provider",
+    "timeout": "timeout_s",
+    "cpu": "cpu_s",
+    "memory": "memory_mb",
+    "processes": "process_count",
+    "tmp": "tmp_mb",
+    "output": "output_kb",
+    "logs": "log_kb",
+    "network": "network",
+    "mode": "mode",
+    "prewarm": "prewarm",
+}
+TOOL_FIELDS = {
     "name": "name",
     "description": "description",
     "entrypoint": "entrypoint",
@@ -63,8 +78,9 @@ class Folder(Record):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     description: Annotated[str, Field(max_length=20_000)] = ""
     language: tools.Language = "python"
-    packages: tuple[toolsets.Package, ...] = ()
-    sandbox: toolsets.Sandbox = toolsets.Sandbox()
+    packages: tuple[Package, ...] = ()
+    lock: Lock | None = None
+    sandbox: sandboxes.Sandbox = sandboxes.Sandbox()
     tools: tuple[FolderTool, ...] = ()
     """In the order of their slugs."""
     listing: toolsets.Listing
@@ -94,50 +110,56 @@ def read_folder(path: Path) -> Folder:
         FolderInvalid: anything is wrong; the message names file, field and fault.
     """
     path = path.absolute()
-    slug = path.name
+    if path.is_symlink():
+        raise FolderInvalid(f"{files.shown(path.name)}: symbolic links are not followed.")
+    return read_tree(files.DiskTree(path), path.name)
+
+
+def read_tree(tree: files.Tree, slug: str) -> Folder:
+    """Read the ToolSet folder `tree`, which is called `slug`.
+
+    Raises:
+        FolderInvalid: anything is wrong; the message names file, field and fault.
+    """
     if not ids.is_slug(slug):
         raise _not_a_slug(files.shown(slug), ids.SLUG_RULE)
-    if path.is_symlink():
-        raise FolderInvalid(f"{slug}: symbolic links are not followed.")
     where = f"{slug}/toolset.yml"
-    raw = documents.parse(files.read_text(path / "toolset.yml", where, MAX_YML_BYTES), where)
-    fields = _named(documents.check_fields(raw, _TOOLSET_FIELDS, where), slug, where)
-    fields["packages"] = _entries(toolsets.Package, fields, "packages", _PACKAGE_FIELDS, where)
+    raw = documents.parse(tree.text("toolset.yml", where, MAX_YML_BYTES), where)
+    fields = _named(documents.check_fields(raw, TOOLSET_FIELDS, where), slug, where)
+    fields["packages"] = _entries(Package, fields, "packages", _PACKAGE_FIELDS, where)
     fields["env"] = _env(fields, where)
-    fields["sandbox"] = _part(toolsets.Sandbox, _with_network(fields.get("sandbox")), _SANDBOX_FIELDS, where, "sandbox")
+    fields["sandbox"] = _part(sandboxes.Sandbox, fields.get("sandbox", {}), SANDBOX_FIELDS, where, "sandbox")
     listing = {name: fields.pop(name) for name in _LISTING_FIELDS & fields.keys()}
-    fields |= {"slug": slug, "listing": _dump(documents.record(toolsets.Listing, listing, _TOOLSET_FIELDS, where))}
-    folder = documents.record(Folder, fields, _TOOLSET_FIELDS, where)
-    return folder.model_copy(update={"tools": _read_tools(path, slug, folder.language)})
+    fields |= {"slug": slug, "listing": _dump(documents.record(toolsets.Listing, listing, TOOLSET_FIELDS, where))}
+    folder = documents.record(Folder, fields, TOOLSET_FIELDS, where)
+    tools_read = _read_tools(tree, slug, folder.language)
+    return folder.model_copy(update={"tools": tools_read, "lock": locks.read_lock(tree, slug)})
 
 
-def _read_tools(path: Path, slug: str, language: tools.Language) -> tuple[FolderTool, ...]:
+def _read_tools(tree: files.Tree, slug: str, language: tools.Language) -> tuple[FolderTool, ...]:
     where = f"{slug}/tools"
-    if (path / "tools").is_symlink():
-        raise FolderInvalid(f"{where}: symbolic links are not followed.")
-    if not (path / "tools").exists():
+    if not tree.has("tools"):
         return ()
-    found = files.directories(path / "tools", where)
+    found = tree.folders("tools", where)
     if len(found) > toolsets.MAX_TOOLS:
         raise FolderInvalid(f"{where}: more than {toolsets.MAX_TOOLS} tools.")
-    return tuple(_read_tool(directory, where, language) for directory in found)
+    return tuple(_read_tool(inner, name, where, language) for name, inner in found)
 
 
-def _read_tool(path: Path, parent: str, language: tools.Language) -> FolderTool:
-    slug = path.name
+def _read_tool(tree: files.Tree, slug: str, parent: str, language: tools.Language) -> FolderTool:
     if re.fullmatch(tools.TOOL_SLUG_PATTERN, slug) is None:
         raise _not_a_slug(f"{parent}/{files.shown(slug)}", tools.TOOL_SLUG_RULE)
     where = f"{parent}/{slug}/tool.yml"
-    raw = documents.parse(files.read_text(path / "tool.yml", where, MAX_YML_BYTES), where)
-    fields = _named(documents.check_fields(raw, _TOOL_FIELDS, where), slug, where)
+    raw = documents.parse(tree.text("tool.yml", where, MAX_YML_BYTES), where)
+    fields = _named(documents.check_fields(raw, TOOL_FIELDS, where), slug, where)
     _check_schemas(fields, where)
     if "annotations" in fields:
         fields["annotations"] = _part(
             tools.Annotations, fields["annotations"], _ANNOTATION_FIELDS, where, "annotations"
         )
-    code = _CODE_FILES[language]
-    fields |= {"slug": slug, "code": files.read_text(path / code, f"{parent}/{slug}/{code}", tools.MAX_CODE_BYTES)}
-    return documents.record(FolderTool, fields, _TOOL_FIELDS, where)
+    code = CODE_FILES[language]
+    fields |= {"slug": slug, "code": tree.text(code, f"{parent}/{slug}/{code}", tools.MAX_CODE_BYTES)}
+    return documents.record(FolderTool, fields, TOOL_FIELDS, where)
 
 
 def _not_a_slug(where: str, rule: str) -> FolderInvalid:
@@ -170,10 +192,10 @@ def _check_schemas(fields: JsonObject, where: str) -> None:
 
 
 def _env(fields: JsonObject, where: str) -> list[JsonValue]:
-    declared = _entries(toolsets.EnvDeclaration, fields, "env", _ENV_FIELDS, where)
+    declared = _entries(env.EnvDeclaration, fields, "env", _ENV_FIELDS, where)
     seen = set()
     for index, entry in enumerate(declared):
-        variable = toolsets.EnvDeclaration.model_validate(entry)
+        variable = env.EnvDeclaration.model_validate(entry)
         if variable.key in seen:
             raise FolderInvalid(f"{where}: env.{index}: key: '{variable.key}' is declared twice.")
         if variable.secret == (variable.value is not None):
@@ -195,14 +217,6 @@ def _entries(
 def _part(kind: type[Record], raw: JsonValue, known: Mapping[str, str], where: str, name: str) -> JsonObject:
     place = f"{where}: {name}"
     return _dump(documents.record(kind, documents.check_fields(raw, known, place), known, place))
-
-
-def _with_network(raw: JsonValue) -> JsonValue:
-    if raw is None:
-        return {}
-    if isinstance(raw, dict) and raw.get("network") in ("on", "off"):
-        return {**raw, "network": raw["network"] == "on"}
-    return raw
 
 
 def _dump(part: Record) -> JsonObject:

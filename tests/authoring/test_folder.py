@@ -9,8 +9,11 @@ import pytest
 
 from jinba_mcp.authoring.folder import find_folders, read_folder
 from jinba_mcp.domain import toolsets
+from jinba_mcp.domain.env import EnvDeclaration
 from jinba_mcp.domain.errors import FolderInvalid
-from jinba_mcp.domain.toolsets import EnvDeclaration, Package, Sandbox, Visibility
+from jinba_mcp.domain.packages import Package
+from jinba_mcp.domain.sandboxes import Sandbox
+from jinba_mcp.domain.toolsets import Visibility
 
 CODE = "def run(name: str) -> str:\n    return f'Hello {name}'\n"
 
@@ -123,11 +126,11 @@ def test_typescript_reads_main_ts(write: Write) -> None:
     assert read_folder(path).tools[0].code == "export const x = 1;\n"
 
 
-@pytest.mark.parametrize(("word", "network"), [("on", True), ("'on'", True), ("off", False), ("'off'", False)])
-def test_network_may_be_said_in_words(write: Write, word: str, network: bool) -> None:  # noqa: FBT001  pytest passes by name
+@pytest.mark.parametrize(("word", "network"), [("on", "on"), ("'on'", "on"), ("off", "off"), ("'off'", "off")])
+def test_network_may_be_said_in_words(write: Write, word: str, network: str) -> None:
     path = write(minimal(toolset=f"sandbox: {{network: {word}}}\n"))
 
-    assert read_folder(path).sandbox.network is network
+    assert read_folder(path).sandbox.network == network
 
 
 def test_hidden_and_cache_directories_are_not_tools(write: Write) -> None:
@@ -218,7 +221,7 @@ def test_code_over_its_limit_is_refused(write: Write) -> None:
 
 
 def test_yml_over_its_limit_is_refused(write: Write) -> None:
-    assert "toolset.yml: longer than 256 KB" in refusal(write(minimal(toolset=b"#" * (256 * 1024 + 1))))
+    assert "toolset.yml: longer than 512 KB" in refusal(write(minimal(toolset=b"#" * (512 * 1024 + 1))))
 
 
 def test_too_many_tools_are_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
