@@ -1,1 +1,1 @@
-"""What we call over the network, behind one guarded HTTP client. Empty until webhooks and chat models exist."""
+"""What we call over the network: mail, and webhooks by HTTP, whose targets are judged. Chat models come here too."""
