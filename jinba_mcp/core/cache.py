@@ -19,19 +19,27 @@ class GenerationCache(Generic[K, V]):
         self._generation = -1
         self._entries: OrderedDict[K, V] = OrderedDict()
 
+    def known(self, key: K) -> V | None:
+        """The entry, if it is there and no change was seen since: for who has looked for changes a moment ago."""
+        return self._entries.get(key) if self._generation == self._store.last_generation else None
+
     async def get(self, key: K, load: Callable[[], Awaitable[V | None]]) -> V | None:
         """The entry, loaded when it is not there; None when there is nothing to load."""
         generation = await self._store.generation()
         if generation != self._generation:
             self._entries.clear()
             self._generation = generation
-        if key in self._entries:
+        found = self._entries.get(key)
+        if found is not None:
             self._entries.move_to_end(key)
-            return self._entries[key]
+            return found
         value = await load()
         # A change may have come while this was loading; what was read before it must not outlive it.
-        if value is not None and generation == self._generation:
-            self._entries[key] = value
-            if len(self._entries) > self._max_entries:
-                self._entries.popitem(last=False)
-        return value
+        if value is None or generation != self._generation:
+            return value
+        # Of several that loaded it at once all get the first, which other caches may have as a key: to find the same
+        # object there costs a fraction of comparing it.
+        kept = self._entries.setdefault(key, value)
+        if len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
+        return kept

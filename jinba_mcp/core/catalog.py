@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinba_mcp.core.cache import GenerationCache
 from jinba_mcp.core.organizations import Organizations
 from jinba_mcp.core.releases import Release, Releases
-from jinba_mcp.domain import ids
+from jinba_mcp.domain import ids, versions
 from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.errors import (
     EndpointNotFound,
@@ -20,8 +20,11 @@ from jinba_mcp.domain.records import Record
 from jinba_mcp.domain.scopes import Scope
 from jinba_mcp.domain.tools import Tool
 from jinba_mcp.domain.toolsets import ToolSet, Visibility
+from jinba_mcp.domain.versions import Version
 from jinba_mcp.storage.store import Store
 
+DRAFT = "draft"
+"""Stands where a version's number and id do, when it was the draft that ran."""
 JOINT = "__"
 """Between ToolSet and tool in the names of an endpoint that serves several ToolSets."""
 
@@ -34,6 +37,10 @@ class ToolSetRef(Record):
     version: str | None = None
     is_public: bool = False
     """Through the public door: any organization's, if it is public."""
+
+    def __hash__(self) -> int:
+        """Caches ask for it with each request."""
+        return hash((self.organization, self.toolset, self.version))
 
 
 class ToolRef(ToolSetRef):
@@ -75,6 +82,10 @@ class Endpoint(Record):
     toolset: ToolSetRef | None = None
     organization: str | None = None
 
+    def __hash__(self) -> int:
+        """Caches ask for it with each request."""
+        return hash((self.toolset, self.organization))
+
 
 class Catalog:
     """Finds ToolSets for callers; the same rules for every face."""
@@ -84,7 +95,10 @@ class Catalog:
         self._organizations = organizations
         self._releases = releases
         self._toolsets: GenerationCache[tuple[OrganizationId, str], ToolSet] = GenerationCache(store)
+        self._versions: GenerationCache[VersionId, Version] = GenerationCache(store)
         self._pins: GenerationCache[tuple[str, str], VersionId] = GenerationCache(store)
+        self._located: GenerationCache[tuple[Caller, ToolSetRef, tuple[Scope, ...]], Located]
+        self._located = GenerationCache(store, max_entries=1_000)
         self._offers: GenerationCache[tuple[Caller, Endpoint], Offers] = GenerationCache(store, max_entries=2_000)
 
     async def locate(self, caller: Caller, ref: ToolSetRef, *any_of: Scope) -> Located:
@@ -96,7 +110,16 @@ class Catalog:
         """
         if ref.is_public:
             caller.require_anywhere(*any_of)
-            located = await self.locate_public(ref)
+        else:
+            caller.require(ref.organization, *any_of)
+        found = await self._located.get((caller, ref, any_of), lambda: self._locate(caller, ref, any_of))
+        if found is None:
+            raise ToolSetNotFound(ref.toolset)
+        return found
+
+    async def _locate(self, caller: Caller, ref: ToolSetRef, any_of: tuple[Scope, ...]) -> Located:
+        if ref.is_public:
+            located = await self._locate_shared(ref, caller, any_of)
         else:
             located = await self._locate_in(caller.require(ref.organization, *any_of), ref)
         if not caller.may_use(located.toolset.slug):
@@ -109,11 +132,40 @@ class Catalog:
         Raises:
             NotFound: unknown, private, or nothing of it is active.
         """
-        organization = await self._organizations.resolve(ref.organization)
-        located = await self._locate_in(organization.id, ref)
-        if located.toolset.listing.visibility is not Visibility.PUBLIC:
-            raise ToolSetNotFound(ref.toolset)
-        return located
+        return await self._locate_shared(ref, None, ())
+
+    async def warnings(self, version_id: VersionId) -> tuple[str, ...]:
+        """System's own: what to tell whoever has just run a version, a sentence each; nearly always nothing."""
+        if version_id == DRAFT:
+            return ()
+
+        async def load() -> Version | None:
+            async with self._store.read() as tx:
+                return await tx.versions.find_version_by_id(version_id)
+
+        # The run was let in by what its request found, which is soon enough for a word about it.
+        version = self._versions.known(version_id) or await self._versions.get(version_id, load)
+        return () if version is None else version.warnings
+
+    async def locate_draft(self, organization_id: OrganizationId, slug: str) -> Located:
+        """System's own: the draft of an organization's ToolSet, set out as if it were a version.
+
+        Raises:
+            ToolSetNotFound: there is none of that slug.
+        """
+        async with self._store.read() as tx:
+            toolset = await tx.toolsets.get(organization_id, slug)
+            draft = await tx.toolsets.find_draft(toolset.id)
+        version = Version(
+            id=VersionId(DRAFT),
+            toolset_id=toolset.id,
+            number=DRAFT,
+            digest=versions.digest(draft.content),
+            origin=draft.origin,
+            published_by="",
+            created_at=draft.updated_at,
+        )
+        return Located(toolset, self._releases.of(version, draft.content, toolset.slug))
 
     async def offers(self, caller: Caller, endpoint: Endpoint) -> Offers:
         """What this caller is offered at an MCP endpoint; needs read or execute.
@@ -136,7 +188,7 @@ class Catalog:
         grants = [
             grant
             for grant in caller.grants
-            if endpoint.organization in (None, grant.organization_id, grant.organization_slug)
+            if (endpoint.organization is None or grant.is_called(endpoint.organization))
             and not grant.scopes.isdisjoint(scopes)
         ]
         async with self._store.read() as tx:
@@ -164,6 +216,20 @@ class Catalog:
             raise EndpointNotFound(ref.toolset, "Unknown, not yours, or MCP is off for it.")
         content = located.release.content
         return _offers(content.name, content.description, _offers_of(caller, ref, located.release, prefix=""))
+
+    async def _locate_shared(self, ref: ToolSetRef, caller: Caller | None, scopes: tuple[Scope, ...]) -> Located:
+        organization = await self._organizations.resolve(ref.organization)
+        located = await self._locate_in(organization.id, ref)
+        listing = located.toolset.listing
+        is_open = listing.visibility is Visibility.PUBLIC
+        if caller is not None and listing.visibility is Visibility.RESTRICTED:
+            invited = {organization.id, *listing.shared_with}
+            is_open = any(
+                grant.organization_id in invited and not grant.scopes.isdisjoint(scopes) for grant in caller.grants
+            )
+        if not is_open:
+            raise ToolSetNotFound(ref.toolset)
+        return located
 
     async def _locate_in(self, organization_id: OrganizationId, ref: ToolSetRef) -> Located:
         toolset = await self._find(organization_id, ref.toolset) if ids.is_slug(ref.toolset) else None

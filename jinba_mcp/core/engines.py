@@ -1,13 +1,12 @@
 """Which engine may run which code."""
 
+import asyncio
 from collections.abc import Mapping
 
 from jinba_mcp.domain.errors import SandboxUnavailable
-from jinba_mcp.domain.toolsets import Origin, Sandbox
-from jinba_mcp.sandbox.engine import Engine
-
-INPROCESS = "inprocess"
-LOCAL = "local"
+from jinba_mcp.domain.sandboxes import INPROCESS, LOCAL, Sandbox
+from jinba_mcp.domain.toolsets import Origin
+from jinba_mcp.sandbox.engine import Capabilities, Engine
 
 
 class Engines:
@@ -17,12 +16,12 @@ class Engines:
         self._engines = dict(engines)
 
     def of(self, sandbox: Sandbox, origin: Origin) -> Engine:
-        """The engine for code of this origin; the operator's own code runs in process unless it asks otherwise.
+        """The engine that the ToolSet asks for; `local` when it does not say.
 
         Raises:
             SandboxUnavailable: no engine here may run it.
         """
-        wished = sandbox.provider or (INPROCESS if origin is Origin.OPERATOR else LOCAL)
+        wished = sandbox.provider or LOCAL
         if wished == INPROCESS and origin is not Origin.OPERATOR:
             raise SandboxUnavailable(
                 "Code that came through the API never runs inside the server; ask for the sandbox provider 'local'."
@@ -30,10 +29,16 @@ class Engines:
         engine = self._engines.get(wished)
         if engine is None:
             raise SandboxUnavailable(
-                f"This server has no sandbox '{wished}', and code is never run without one. "
-                "Until it has, the operator can load a ToolSet from a folder of the machine."
+                f"This server has no sandbox '{wished}' (it has: {', '.join(self.names) or 'none'}), and code is never "
+                "run without one."
             )
         return engine
+
+    async def capabilities(self) -> dict[str, Capabilities]:
+        """System's own: what each engine can do here, by name."""
+        # At once: one that takes its time must not hold up the others.
+        found = await asyncio.gather(*(self._engines[name].capabilities() for name in self.names))
+        return dict(zip(self.names, found, strict=True))
 
     @property
     def names(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Keys: who is calling, and the issuing, changing, rotating and revoking of what they call with."""
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,11 +9,15 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from jinba_mcp.clock import Clock
+from jinba_mcp.core import grants
+from jinba_mcp.core.audit import fact
 from jinba_mcp.core.cache import GenerationCache
 from jinba_mcp.domain import ids, keys
+from jinba_mcp.domain.audit import AuditFact
 from jinba_mcp.domain.caller import Caller, CallerKind, Grant
 from jinba_mcp.domain.errors import (
     AddressForbidden,
+    CountExceeded,
     FieldsInvalid,
     KeyExpired,
     KeyMalformed,
@@ -24,10 +29,11 @@ from jinba_mcp.domain.errors import (
     ScopeMissing,
 )
 from jinba_mcp.domain.ids import OrganizationId, UserId
-from jinba_mcp.domain.keys import Key, KeyKind
+from jinba_mcp.domain.keys import MAX_KEYS, MAX_PERSONAL_KEYS, Key, KeyKind
+from jinba_mcp.domain.limits import PerMinute
 from jinba_mcp.domain.pages import Page, PageRequest
 from jinba_mcp.domain.records import JsonObject, Record, UtcDateTime, rfc3339
-from jinba_mcp.domain.scopes import DEFAULT_SCOPES, Scope, effective, within_role
+from jinba_mcp.domain.scopes import DEFAULT_SCOPES, Scope, effective
 from jinba_mcp.domain.tools import Slug
 from jinba_mcp.storage.store import Store
 
@@ -49,6 +55,7 @@ class KeyTerms(Record):
     toolsets: Annotated[tuple[Slug, ...], Field(max_length=200)] | None = None
     tools: Annotated[tuple[ToolName, ...], Field(max_length=1_000)] | None = None
     allowed_ips: Annotated[tuple[Network, ...], Field(max_length=100)] | None = None
+    rate_limit: PerMinute | None = None
     expires_at: UtcDateTime | None = None
 
 
@@ -85,10 +92,8 @@ class Keys:
         """
         if not secret:
             raise KeyMissing
-        if not keys.is_well_formed(secret):
-            raise KeyMalformed
         digest = keys.digest(secret)
-        found = await self._known.get(digest, lambda: self._load(digest))
+        found = await self._known.get(digest, lambda: self._load(secret, digest))
         if found is None:
             raise KeyUnknown
         key, now = found.key, self._clock()
@@ -126,7 +131,11 @@ class Keys:
         return await self._find(organization_id, key_id)
 
     async def issue(self, caller: Caller, organization: str, terms: KeyTerms) -> IssuedKey:
-        """Make an organization key; it outlives whoever made it."""
+        """Make an organization key; it outlives whoever made it.
+
+        Raises:
+            CountExceeded: the organization has as many as it may.
+        """
         organization_id = caller.require(organization, Scope.ADMIN)
         self._check(caller, terms, organization_id)
         return await self._add(caller, terms, organization_id=organization_id)
@@ -142,8 +151,10 @@ class Keys:
         terms = KeyTerms.model_validate({**_terms_of(key), **changes})
         self._check(caller, terms, organization_id, sets_expiry="expires_at" in changes)
         changed = key.model_copy(update=terms.model_dump())
+        said = self._said(caller, "key.changed", key, before=_told(key), after=_told(changed))
         async with self._store.begin() as tx:
             await tx.keys.save(changed)
+            await tx.audit.add(said)
         return changed
 
     async def rotate(self, caller: Caller, organization: str, key_id: str, *, overlap_s: int = 0) -> IssuedKey:
@@ -157,16 +168,20 @@ class Keys:
         secret = keys.new_secret()
         rotated = key.model_copy(update={"prefix": keys.display_prefix(secret)})
         until = self._clock() + timedelta(seconds=overlap_s) if overlap_s else None
+        said = self._said(caller, "key.rotated", key, before=_told(key), after=_told(rotated))
         async with self._store.begin() as tx:
             await tx.keys.rotate(rotated, keys.digest(secret), until)
+            await tx.audit.add(said)
         return IssuedKey(key=rotated, secret=secret)
 
     async def revoke(self, caller: Caller, organization: str, key_id: str) -> None:
         """End a key for good; the next request with it is refused. Its runs stay."""
         organization_id = caller.require(organization, Scope.ADMIN)
         key = await self._find(organization_id, key_id)
+        said = self._said(caller, "key.revoked", key, before=_told(key))
         async with self._store.begin() as tx:
             await tx.keys.revoke(key.id, self._clock())
+            await tx.audit.add(said)
 
     async def page_personal(self, caller: Caller, request: PageRequest, *, email: str | None = None) -> Page[Key]:
         """The personal keys of the user that the caller acts as; the operator names any user by `email`."""
@@ -179,6 +194,7 @@ class Keys:
 
         Raises:
             UserNotFound: nobody has that e-mail address.
+            CountExceeded: the user has as many as one may.
         """
         user_id = await self._whose(caller, email)
         self._check(caller, terms, None)
@@ -192,6 +208,7 @@ class Keys:
             if key is None:
                 raise KeyNotFound(key_id)
             await tx.keys.revoke(key.id, self._clock())
+            await tx.audit.add(self._said(caller, "key.revoked", key, before=_told(key)))
 
     async def ensure_first(self, caller: Caller, organization: str) -> IssuedKey | None:
         """System's own: the first admin key of a new installation; None when there has been a key before."""
@@ -200,31 +217,20 @@ class Keys:
                 return None
         return await self.issue(caller, organization, KeyTerms(name="First admin key", scopes=(Scope.ADMIN,)))
 
-    async def _load(self, digest: str) -> _Known | None:
+    async def _load(self, secret: str, digest: str) -> _Known | None:
+        if not keys.is_well_formed(secret):
+            raise KeyMalformed
         async with self._store.read() as tx:
             found = await tx.keys.find_by_digest(digest, self._clock())
             if found is None:
                 return None
             key, valid_until = found
             if key.kind is KeyKind.PERSONAL and key.user_id is not None:
-                grants = [
-                    Grant(
-                        organization_id=organization.id,
-                        organization_slug=organization.slug,
-                        scopes=within_role(key.scopes, role),
-                    )
-                    for organization, role in await tx.organizations.of_user(key.user_id)
-                ]
+                held = await grants.of_user(tx, key.user_id, key.scopes)
             else:
                 organization = await tx.organizations.get(key.organization_id or "")
-                grants = [
-                    Grant(
-                        organization_id=organization.id,
-                        organization_slug=organization.slug,
-                        scopes=effective(key.scopes),
-                    )
-                ]
-        return _Known(key, _caller(key, grants), valid_until)
+                held = await grants.of_organization(tx, organization, key.scopes)
+        return _Known(key, _caller(key, held), valid_until)
 
     async def _note_use(self, key: Key, now: datetime) -> None:
         last = self._used.get(key.id, key.last_used_at)
@@ -272,9 +278,26 @@ class Keys:
             created_at=now,
             **terms.model_dump(),
         )
+        said = self._said(caller, "key.created", key, after=_told(key))
+        whose, allowed = ("This organization", MAX_KEYS) if user_id is None else ("This user", MAX_PERSONAL_KEYS)
         async with self._store.begin() as tx:
+            if await tx.keys.count(organization_id, user_id) >= allowed:
+                raise CountExceeded(whose, "keys", allowed)
             await tx.keys.add(key, keys.digest(secret))
+            await tx.audit.add(said)
         return IssuedKey(key=key, secret=secret)
+
+    def _said(
+        self,
+        caller: Caller,
+        action: str,
+        key: Key,
+        *,
+        before: JsonObject | None = None,
+        after: JsonObject | None = None,
+    ) -> AuditFact:
+        where, now = key.organization_id, self._clock()
+        return fact(caller, action, key.id, organization_id=where, at=now, before=before, after=after)
 
     def _check(
         self, caller: Caller, terms: KeyTerms, organization_id: OrganizationId | None, *, sets_expiry: bool = True
@@ -293,11 +316,14 @@ class Keys:
 def _stay_within(caller: Caller, terms: KeyTerms, organization_id: OrganizationId | None) -> None:
     if caller.is_operator:
         return
-    held = next((g.scopes for g in caller.grants if g.organization_id == organization_id), caller.scopes)
+    # A personal key is limited by its user's roles when it is used, so here by what the caller's own key was given.
+    held = next((g.scopes for g in caller.grants if g.organization_id == organization_id), caller.held)
     for scope in effective(terms.scopes):
         if scope not in held:
             raise ScopeMissing(scope, sorted(held))
     if not _is_subset(terms.toolsets, caller.toolsets) or not _is_subset(terms.tools, caller.tools):
+        raise NarrowingExceeded
+    if caller.rate_limit is not None and (terms.rate_limit or math.inf) > caller.rate_limit:
         raise NarrowingExceeded
 
 
@@ -309,14 +335,21 @@ def _terms_of(key: Key) -> JsonObject:
     return key.model_dump(include=set(KeyTerms.model_fields))
 
 
-def _caller(key: Key, grants: list[Grant]) -> Caller:
+def _told(key: Key) -> JsonObject:
+    return {**key.model_dump(mode="json", include=set(KeyTerms.model_fields)), "prefix": key.prefix}
+
+
+def _caller(key: Key, held: tuple[Grant, ...]) -> Caller:
+    is_personal = key.kind is KeyKind.PERSONAL
     return Caller(
-        kind=CallerKind.PERSONAL_KEY if key.kind is KeyKind.PERSONAL else CallerKind.ORGANIZATION_KEY,
-        grants=tuple(grants),
+        kind=CallerKind.PERSONAL_KEY if is_personal else CallerKind.ORGANIZATION_KEY,
+        grants=held,
+        held=effective(key.scopes) if is_personal else frozenset(),
         key_id=key.id,
         key_name=key.name,
         key_prefix=key.prefix,
         user_id=key.user_id,
         toolsets=None if key.toolsets is None else frozenset(key.toolsets),
         tools=None if key.tools is None else frozenset(key.tools),
+        rate_limit=key.rate_limit,
     )

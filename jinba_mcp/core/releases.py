@@ -3,13 +3,15 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from jinba_mcp.core.allowance import Allowance
 from jinba_mcp.domain.errors import ToolNotFound, VersionNotFound
 from jinba_mcp.domain.ids import VersionId
 from jinba_mcp.domain.json_schema import Validator
+from jinba_mcp.domain.redaction import SecretFields
 from jinba_mcp.domain.tools import Tool
 from jinba_mcp.domain.toolsets import Content, Origin
 from jinba_mcp.domain.versions import Snapshot, Version
-from jinba_mcp.sandbox.engine import Limits, Program
+from jinba_mcp.sandbox.engine import Bundle, Limits, Program
 from jinba_mcp.storage.store import Store
 
 _KEPT = 1_000
@@ -23,6 +25,8 @@ class ReadyTool:
     program: Program
     arguments: Validator
     output: Validator | None
+    secret_input: SecretFields | None
+    secret_output: SecretFields | None
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Release:
     version: Version
     content: Content
     toolset_slug: str
+    limits: Limits
+    """Of its runs."""
     _tools: dict[str, Tool] = field(default_factory=dict)
     _ready: dict[str, ReadyTool] = field(default_factory=dict)
 
@@ -57,30 +63,36 @@ class Release:
                 program=self._program(tool),
                 arguments=Validator(tool.input_schema),
                 output=None if tool.output_schema is None else Validator(tool.output_schema),
+                secret_input=SecretFields.of(tool.input_schema),
+                secret_output=SecretFields.of(tool.output_schema),
             )
         return self._ready[tool_slug]
 
-    def limits(self, defaults: Limits) -> Limits:
-        """What one run may use: the ToolSet's own wish, within the operator's."""
-        wished = self.content.sandbox.timeout_s
-        return defaults if wished is None else defaults.model_copy(update={"timeout_s": wished})
-
     def _program(self, tool: Tool) -> Program:
-        return Program(
-            digest=self.version.digest,
-            toolset=self.toolset_slug,
-            tool=tool.slug,
-            language=self.content.language,
-            entrypoint=tool.entrypoint,
-            code=tool.code,
-        )
+        bundle = bundle_of(self.content, self.toolset_slug, self.version.digest)
+        return Program(bundle=bundle, tool=tool.slug, entrypoint=tool.entrypoint, code=tool.code)
+
+
+def bundle_of(content: Content, toolset_slug: str, digest: str) -> Bundle:
+    """What an engine prepares for all tools of this content, which `digest` identifies."""
+    sandbox = content.sandbox
+    return Bundle(
+        digest=digest,
+        toolset=toolset_slug,
+        language=content.language,
+        lock=content.lock,
+        network=sandbox.network,
+        mode=sandbox.mode,
+        prewarm=sandbox.prewarm,
+    )
 
 
 class Releases:
     """Versions by id, loaded once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, allowance: Allowance) -> None:
         self._store = store
+        self._allowance = allowance
         self._kept: OrderedDict[VersionId, Release] = OrderedDict()
 
     async def get(self, version_id: VersionId, toolset_slug: str) -> Release:
@@ -103,7 +115,11 @@ class Releases:
         """System's own: remember a snapshot that was loaded anyway. Its yanked and deprecated marks may go stale."""
         version_id = snapshot.version.id
         if version_id not in self._kept:
-            self._kept[version_id] = Release(snapshot.version, snapshot.content, toolset_slug)
+            self._kept[version_id] = self.of(snapshot.version, snapshot.content, toolset_slug)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return self._kept[version_id]
+
+    def of(self, version: Version, content: Content, toolset_slug: str) -> Release:
+        """System's own: a release of this content, which is not remembered."""
+        return Release(version, content, toolset_slug, self._allowance.limits(content.sandbox))

@@ -1,54 +1,38 @@
-"""Runs: the one path by which any tool ever runs, and the history of what ran.
+"""Runs: the one path by which any tool ever runs; `history.py` reads what is recorded of it.
 
 A call is checked, journalled as started, executed with no transaction open, journalled as finished, and then answered.
+Every call comes through `_prepare` before anything of it begins; `execution.py` has what follows.
 """
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-import anyio
 from pydantic import Field, JsonValue
 
 from jinba_mcp.clock import Clock
-from jinba_mcp.core.catalog import Catalog, Located, ToolRef
+from jinba_mcp.core import audit
+from jinba_mcp.core.catalog import DRAFT, Catalog, Located, ToolRef
 from jinba_mcp.core.engines import Engines
-from jinba_mcp.core.releases import ReadyTool
+from jinba_mcp.core.env import Variables
+from jinba_mcp.core.execution import Execution, Observer, Prepared
+from jinba_mcp.core.flights import Flights
+from jinba_mcp.core.history import seen_by
+from jinba_mcp.core.limits import Limits
+from jinba_mcp.core.repeats import Repeats, Taken, claimed, repeat_key
 from jinba_mcp.domain import ids, json_values
 from jinba_mcp.domain.caller import Caller
-from jinba_mcp.domain.errors import (
-    ArgumentsInvalid,
-    JinbaError,
-    RunNotFound,
-    ShuttingDown,
-    ToolNotFound,
-    ToolSetNotFound,
-)
-from jinba_mcp.domain.faults import sentence
+from jinba_mcp.domain.errors import RunEnded, RunNotReplayable, ShuttingDown, ToolNotFound, ToolSetNotFound
 from jinba_mcp.domain.ids import OrganizationId, RunId
-from jinba_mcp.domain.pages import Page, PageRequest
+from jinba_mcp.domain.keeping import Keeper
 from jinba_mcp.domain.progress import Reporter
 from jinba_mcp.domain.records import JsonObject, Record
-from jinba_mcp.domain.runs import CANCELLED, SHUT_DOWN, Run, RunError, RunFilter, RunSource, RunStatus
+from jinba_mcp.domain.runs import Run, RunPart, RunSource, RunStatus
 from jinba_mcp.domain.scopes import Scope
-from jinba_mcp.logs import run_id as logged_run_id
-from jinba_mcp.sandbox.engine import Engine, Limits, Outcome, OutcomeStatus
+from jinba_mcp.sandbox.engine import Setup
 from jinba_mcp.storage.store import Store
 
-logger = logging.getLogger(__name__)
-
-_STATUS = {
-    OutcomeStatus.SUCCESS: RunStatus.SUCCESS,
-    OutcomeStatus.FAILED: RunStatus.FAILED,
-    OutcomeStatus.TIMEOUT: RunStatus.TIMEOUT,
-}
-
-_RECORDING_S = 5.0
-"""How long cancelled runs have to write their records at shutdown."""
-
-Observer = Callable[[Run], None]
-"""Told of every run that has ended, after it is recorded."""
+_CANCELLING_S = 3.0
+"""How long whoever cancels a run waits to see it ended."""
 
 
 class CallContext(Record):
@@ -57,16 +41,15 @@ class CallContext(Record):
     source: RunSource
     client: Annotated[str, Field(max_length=200)] | None = None
     request_id: Annotated[str, Field(max_length=100)] | None = None
+    replay_of: RunId | None = None
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """A call that may be made: all that was looked up and checked for it."""
+class Answer:
+    """A run, and whether it is that of an earlier call under the same `Idempotency-Key`."""
 
     run: Run
-    ready: ReadyTool
-    engine: Engine
-    limits: Limits
+    is_repeated: bool
 
 
 class Runs:
@@ -78,7 +61,9 @@ class Runs:
         clock: Clock,
         catalog: Catalog,
         engines: Engines,
+        variables: Variables,
         *,
+        keeper: Keeper,
         limits: Limits,
         observe: Observer = lambda _: None,
     ) -> None:
@@ -86,11 +71,11 @@ class Runs:
         self._clock = clock
         self._catalog = catalog
         self._engines = engines
-        self._limits = limits
-        self._observe = observe
-        self._in_flight: set[anyio.CancelScope] = set()
-        self._is_draining = False
-        self._became_idle = anyio.Event()
+        self._variables = variables
+        self._keeper = keeper
+        self._flights = Flights(store)
+        self._repeats = Repeats(store, clock, self._flights)
+        self._execution = Execution(store, clock, self._flights, self._repeats, limits=limits, observe=observe)
 
     async def call(
         self,
@@ -102,59 +87,125 @@ class Runs:
     ) -> Run:
         """Run a tool once and return the recorded run, however the tool itself fared.
 
+        The run that is returned is whole; its record may be truncated and redacted.
+
         Raises:
             NotFound: no such organization, ToolSet, version or tool for this caller.
             ScopeMissing: `execute` is not held.
             ArgumentsInvalid: they do not fit the schema; recorded as a failed run.
+            LimitExceeded: too many of this tool, or at once; nothing is recorded.
+            CreditsInsufficient: the tool has a price that is more than is left; nothing is recorded.
             Unavailable: nothing here may run this code, or the server is shutting down.
         """
         located = await self._locate(caller, ref)
-        if self._is_draining:
-            raise ShuttingDown
-        prepared = await self._prepare(caller, located, ref.tool, arguments, context)
-        token = logged_run_id.set(prepared.run.id)
-        try:
-            run = await self._execute(prepared, report)
-        finally:
-            logged_run_id.reset(token)
-        return run
+        return await self._execution.run(await self._prepare(caller, located, ref.tool, arguments, context), report)
 
-    async def get(self, caller: Caller, organization: str, run_id: str) -> Run:
-        """One run.
+    async def call_once(
+        self, caller: Caller, ref: ToolRef, arguments: JsonObject, context: CallContext, key: str
+    ) -> Answer:
+        """`call`, unless the organization made the same call under this `Idempotency-Key` in the last 24 hours.
+
+        Then it is the record of the first run, waited for while it is in flight. A call that is refused, because its
+        arguments do not fit or nothing can run it now, leaves the key free.
+
+        Raises:
+            IdempotencyKeyReused: the key stands for another call.
+            FieldsInvalid: this can be no key.
+            Unavailable: as `call`; or the first run does not end.
+        """
+        located = await self._locate(caller, ref)
+        organization_id, slug = _recorded_under(caller, located)
+        if not _is_storable(arguments):
+            return Answer(await self.call(caller, ref, arguments, context), is_repeated=False)
+        wanted = repeat_key(organization_id, key, slug, ref.tool, ref.version, arguments)
+        first = await self._repeats.first(wanted)
+        if first is None:
+            prepared = await self._prepare(caller, located, ref.tool, arguments, context)
+            try:
+                return Answer(await self._execution.run(prepared, key=wanted), is_repeated=False)
+            except Taken as taken:
+                first = claimed(taken.claim, wanted)
+        return Answer(await self._repeats.answer(wanted, first), is_repeated=True)
+
+    async def test(
+        self,
+        caller: Caller,
+        ref: ToolRef,
+        arguments: JsonObject,
+        context: CallContext,
+        report: Reporter | None = None,
+    ) -> Run:
+        """Run a tool of the draft once, in the engine and within the limits that its version will have.
+
+        Raises:
+            NotFound: no such organization, ToolSet or tool for this caller.
+            ScopeMissing: `write` and `execute` are not both held.
+            ArgumentsInvalid: they do not fit the schema; recorded as a failed run.
+            Unavailable: nothing here may run this code, or the server is shutting down.
+        """
+        caller.require(ref.organization, Scope.WRITE)
+        organization_id = caller.require(ref.organization, Scope.EXECUTE)
+        if not caller.may_use(ref.toolset, ref.tool):
+            raise ToolNotFound(ref.tool, "Or this key may not use it.")
+        located = await self._catalog.locate_draft(organization_id, ref.toolset)
+        return await self._execution.run(await self._prepare(caller, located, ref.tool, arguments, context), report)
+
+    async def replay(self, caller: Caller, organization: str, run_id: str, context: CallContext) -> Run:
+        """Run the same version once more with the same input; the new run names the old one.
 
         Raises:
             RunNotFound: unknown, another organization's, or of a tool the key is narrowed out of.
+            RunNotReplayable: its record has not all of the input, or it ran a draft, which may be another by now.
         """
-        organization_id = caller.require(organization, Scope.READ)
+        organization_id = caller.require(organization, Scope.EXECUTE)
         async with self._store.read() as tx:
-            run = await tx.runs.find(organization_id, RunId(run_id))
-        if run is None or not caller.may_use(run.toolset_slug, run.tool_slug):
-            raise RunNotFound(run_id)
-        return run
-
-    async def page(self, caller: Caller, organization: str, wanted: RunFilter, request: PageRequest) -> Page[Run]:
-        """Runs, newest first. A narrowed key sees those of its own tools only, so a page may be short."""
-        organization_id = caller.require(organization, Scope.READ)
-        async with self._store.read() as tx:
-            page = await tx.runs.page(organization_id, wanted, request)
-        return page.model_copy(
-            update={"items": tuple(r for r in page.items if caller.may_use(r.toolset_slug, r.tool_slug))}
+            run = seen_by(caller, await tx.runs.find(organization_id, RunId(run_id)), run_id)
+        if run.version_id == DRAFT:
+            raise RunNotReplayable(run_id, "it was a test of the draft, which may have changed; test it again")
+        for parts, what in ((run.truncated, "truncated"), (run.redacted, "redacted")):
+            if RunPart.INPUT in parts:
+                raise RunNotReplayable(run_id, f"its input was {what} before it was stored; call the tool anew")
+        owner, _, slug = run.toolset_slug.rpartition("/")
+        ref = ToolRef(
+            organization=owner or organization_id,
+            toolset=slug,
+            tool=run.tool_slug,
+            version=run.version,
+            is_public=bool(owner),
         )
+        # A personal key may be at home elsewhere; the repetition belongs where the original does.
+        here = caller.model_copy(
+            update={"grants": tuple(g for g in caller.grants if g.organization_id == organization_id)}
+        )
+        return await self.call(here, ref, run.input, context.model_copy(update={"replay_of": run.id}))
+
+    async def cancel(self, caller: Caller, organization: str, run_id: str) -> Run:
+        """Have a run in flight cancelled, in whichever process on this database it is; asking twice is harmless.
+
+        Returns the record as soon as the run has ended. If its process takes longer than some seconds, or died, that is
+        the record as it is then; the run ends all the same.
+
+        Raises:
+            RunNotFound: unknown, another organization's, or of a tool the key is narrowed out of.
+            RunEnded: it ended on its own before it could be cancelled.
+        """
+        organization_id = caller.require(organization, Scope.EXECUTE)
+        now = self._clock()
+        async with self._store.begin() as tx:
+            run = seen_by(caller, await tx.runs.find(organization_id, RunId(run_id)), run_id)
+            if not run.status.is_final and await tx.runs.request_cancelling(run.id, now):
+                change = audit.fact(caller, "run.cancelled", run.id, organization_id=organization_id, at=now)
+                await tx.audit.add(change)
+        if not run.status.is_final:
+            self._flights.call_off(run.id)
+            run = await self._flights.wait_for_end(organization_id, run.id, _CANCELLING_S)
+        if run.status.is_final and run.status is not RunStatus.CANCELLED:
+            raise RunEnded(run_id, run.status)
+        return run
 
     async def drain(self, grace_s: float) -> None:
         """System's own, at shutdown: take no more calls, give those in flight `grace_s`, then cancel them."""
-        self._is_draining = True
-        with anyio.move_on_after(grace_s):
-            await self._idle()
-        for scope in list(self._in_flight):
-            scope.cancel()
-        with anyio.move_on_after(_RECORDING_S):
-            await self._idle()
-
-    async def _idle(self) -> None:
-        if self._in_flight:
-            self._became_idle = anyio.Event()
-            await self._became_idle.wait()
+        await self._execution.drain(grace_s)
 
     async def _locate(self, caller: Caller, ref: ToolRef) -> Located:
         try:
@@ -167,124 +218,71 @@ class Runs:
 
     async def _prepare(
         self, caller: Caller, located: Located, tool: str, arguments: JsonObject, context: CallContext
-    ) -> _Prepared:
+    ) -> Prepared:
+        if self._execution.is_draining:
+            raise ShuttingDown
         release = located.release
         ready = release.ready(tool)
         engine = self._engines.of(release.content.sandbox, release.origin)
         storable = _is_storable(arguments)
         run = self._begin(caller, located, tool, arguments if storable else {}, context)
+        kept = self._keeper.begun(run, ready.secret_input, ready.secret_output)
         faults = ready.arguments.faults(arguments) if storable else [_UNSTORABLE]
         if faults:
-            await self._refuse(run, faults)
-        return _Prepared(run, ready, engine, release.limits(self._limits))
+            await self._execution.refuse(run, kept, faults)
+        setup = Setup(
+            program=ready.program,
+            limits=release.limits,
+            env=await self._variables.of(located.toolset),
+            tenant=run.organization_id,
+        )
+        return Prepared(run, kept, ready, engine, setup, _price(located, tool))
 
     def _begin(self, caller: Caller, located: Located, tool: str, arguments: JsonObject, context: CallContext) -> Run:
-        toolset, version = located.toolset, located.release.version
-        organization_id, slug = toolset.organization_id, str(toolset.slug)
-        if not caller.belongs_to(organization_id):
-            # A stranger's call of a public ToolSet is the stranger's run: its owner has no business with the arguments.
-            organization_id, slug = caller.home(Scope.EXECUTE).organization_id, f"{organization_id}/{slug}"
+        version = located.release.version
+        organization_id, slug = _recorded_under(caller, located)
         now = self._clock()
         return Run(
             id=ids.run_id(now),
-            organization_id=OrganizationId(organization_id),
+            organization_id=organization_id,
             toolset_slug=slug,
             tool_slug=tool,
             version_id=version.id,
             version=version.number,
             version_digest=version.digest,
+            source=context.source,
             status=RunStatus.RUNNING,
             input=arguments,
             key_id=caller.key_id,
             key_name=caller.key_name,
             key_prefix=caller.key_prefix,
             user_id=caller.user_id,
+            client=context.client,
+            request_id=context.request_id,
+            replay_of=context.replay_of,
             created_at=now,
             started_at=now,
-            **context.model_dump(),
-        )
-
-    async def _refuse(self, run: Run, faults: list[JsonObject]) -> None:
-        error = ArgumentsInvalid(run.tool_slug, faults, run.id)
-        ended = run.finished(
-            RunStatus.FAILED, at=run.created_at, error=RunError(name="ArgumentsInvalid", message=error.message)
-        )
-        await self._store.journal.record(ended)
-        self._ended(ended)
-        raise error
-
-    async def _execute(self, prepared: _Prepared, report: Reporter | None) -> Run:
-        run, ended = prepared.run, None
-        with anyio.CancelScope() as scope:
-            self._in_flight.add(scope)
-            try:
-                # Once the start is asked for it may be durable, so from here every way out records an end.
-                await self._store.journal.start(run)
-                outcome = await prepared.engine.run(prepared.ready.program, run.input, prepared.limits, report)
-                ended = self._judged(run, prepared.ready, outcome)
-                await self._finish(ended)
-            except anyio.get_cancelled_exc_class():
-                if ended is None:
-                    ended = self._cut_short(run, RunStatus.CANCELLED, SHUT_DOWN if self._is_draining else CANCELLED)
-                    await self._finish(ended)
-                raise
-            except JinbaError as error:
-                ended = self._cut_short(
-                    run, RunStatus.FAILED, RunError(name=type(error).__name__, message=error.message)
-                )
-                await self._finish(ended)
-                raise
-            finally:
-                if ended is None:
-                    await self._finish(self._cut_short(run, RunStatus.FAILED, _BROKEN))
-                self._in_flight.discard(scope)
-                if not self._in_flight:
-                    self._became_idle.set()
-            return ended
-        raise ShuttingDown
-
-    async def _finish(self, ended: Run) -> None:
-        with anyio.CancelScope(shield=True):
-            await self._store.journal.finish(ended)
-        self._ended(ended)
-
-    def _cut_short(self, run: Run, status: RunStatus, error: RunError) -> Run:
-        return run.finished(status, at=self._clock(), error=error)
-
-    def _judged(self, run: Run, ready: ReadyTool, outcome: Outcome) -> Run:
-        if outcome.status is OutcomeStatus.SUCCESS and ready.output is not None:
-            faults = ready.output.faults(outcome.output)
-            if faults:
-                outcome = _unfit(outcome, faults)
-        return run.finished(
-            _STATUS[outcome.status],
-            at=self._clock(),
-            output=outcome.output,
-            content=outcome.content,
-            error=outcome.error,
-            logs=outcome.logs,
-        )
-
-    def _ended(self, run: Run) -> None:
-        self._observe(run)
-        logger.info(
-            "run ended",
-            extra={
-                "event": "run.finished",
-                "status": run.status.value,
-                "toolset": run.toolset_slug,
-                "tool": run.tool_slug,
-                "source": run.source.value,
-                "duration_ms": run.duration_ms,
-            },
         )
 
 
-_BROKEN = RunError(name="InternalError", message="The server could not run the tool; its log has the cause.")
+def _price(located: Located, tool: str) -> int:
+    # Whoever tests a draft is its author.
+    return 0 if located.release.version.id == DRAFT else located.toolset.listing.prices.get(tool, 0)
+
+
 _UNSTORABLE: JsonObject = {
     "pointer": "",
     "detail": "NaN, infinity, lone surrogates and nesting this deep are not JSON that can be kept",
 }
+
+
+def _recorded_under(caller: Caller, located: Located) -> tuple[OrganizationId, str]:
+    """Whose run it is, and what the ToolSet is called there."""
+    organization_id, slug = located.toolset.organization_id, str(located.toolset.slug)
+    if caller.belongs_to(organization_id):
+        return organization_id, slug
+    # A stranger's call of a public ToolSet is the stranger's run: its owner has no business with the arguments.
+    return caller.home(Scope.EXECUTE).organization_id, f"{organization_id}/{slug}"
 
 
 def _is_storable(arguments: JsonValue) -> bool:
@@ -293,9 +291,3 @@ def _is_storable(arguments: JsonValue) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _unfit(outcome: Outcome, faults: list[JsonObject]) -> Outcome:
-    message = f"The tool's output does not fit its own output schema: {sentence(faults)}"
-    error = RunError(name="OutputInvalid", message=message)
-    return Outcome(status=OutcomeStatus.FAILED, error=error, logs=outcome.logs)

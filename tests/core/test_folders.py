@@ -12,7 +12,7 @@ from tests.worlds import World
 def write(root: Path, slug: str, code: str = "def run() -> dict: return {}") -> Path:
     tool = root / slug / "tools" / "greet"
     tool.mkdir(parents=True)
-    (root / slug / "toolset.yml").write_text("name: Greeting\nmcpEnabled: true\n")
+    (root / slug / "toolset.yml").write_text("name: Greeting\nmcpEnabled: true\nsandbox: {provider: inprocess}\n")
     (tool / "tool.yml").write_text("name: Greet\n")
     (tool / "main.py").write_text(code)
     return root / slug

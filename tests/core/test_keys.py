@@ -9,6 +9,7 @@ from jinba_mcp.domain import keys
 from jinba_mcp.domain.caller import CallerKind
 from jinba_mcp.domain.errors import (
     AddressForbidden,
+    CountExceeded,
     FieldsInvalid,
     KeyExpired,
     KeyMalformed,
@@ -23,7 +24,7 @@ from jinba_mcp.domain.errors import (
     UserNotFound,
 )
 from jinba_mcp.domain.pages import PageRequest
-from jinba_mcp.domain.scopes import ALL_SCOPES, Scope
+from jinba_mcp.domain.scopes import ALL_SCOPES, Role, Scope
 from tests.worlds import World
 
 
@@ -260,3 +261,45 @@ async def test_the_operator_lists_and_revokes_anyones_personal_keys(world: World
 async def test_a_personal_key_of_nobody_is_refused(world: World) -> None:
     with pytest.raises(UserNotFound):
         await personal(world, email="nobody@example.com")
+
+
+async def test_every_change_of_a_key_is_in_the_audit_log_without_its_secret(world: World) -> None:
+    issued = await world.core.keys.issue(world.operator, "default", KeyTerms(name="first"))
+    await world.core.keys.change(world.operator, "default", issued.key.id, {"name": "second"})
+    rotated = await world.core.keys.rotate(world.operator, "default", issued.key.id)
+    await world.core.keys.revoke(world.operator, "default", issued.key.id)
+    async with world.store.read() as tx:
+        default = await tx.organizations.get("default")
+        entries = [each for each in await tx.audit.following(default.id, 0, 200) if each.target == issued.key.id]
+    assert [entry.action for entry in entries] == ["key.created", "key.changed", "key.rotated", "key.revoked"]
+    names = [((entry.before or {}).get("name"), (entry.after or {}).get("name")) for entry in entries]
+    assert names == [(None, "first"), ("first", "second"), ("second", "second"), ("second", None)]
+    assert issued.secret not in str(entries)
+    assert rotated.secret not in str(entries)
+
+
+async def test_a_member_makes_keys_of_any_scope_that_their_own_was_given_and_the_role_limits_them(world: World) -> None:
+    await world.user("member@example.com", Role.MEMBER)
+    reading = await world.personal("member@example.com", Scope.READ)
+    all_of_it = await world.personal("member@example.com", Scope.ADMIN)
+    with pytest.raises(ScopeMissing):
+        await world.core.keys.issue_personal(reading, KeyTerms(name="more", scopes=(Scope.EXECUTE,)))
+    issued = await world.core.keys.issue_personal(all_of_it, KeyTerms(name="all", scopes=(Scope.ADMIN,)))
+    assert Scope.ADMIN not in (await world.core.keys.authenticate(issued.secret)).scopes
+
+
+async def test_an_organization_and_a_user_have_so_many_and_revoked_ones_do_not_count(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jinba_mcp.core.keys.MAX_KEYS", 1)
+    monkeypatch.setattr("jinba_mcp.core.keys.MAX_PERSONAL_KEYS", 1)
+    await world.user("ada@example.com")
+    terms = KeyTerms(name="k", scopes=(Scope.READ,))
+    issued = await world.core.keys.issue(world.operator, "default", terms)
+    await world.core.keys.issue_personal(world.operator, terms, email="ada@example.com")
+    with pytest.raises(CountExceeded, match="This organization has 1 keys"):
+        await world.core.keys.issue(world.operator, "default", terms)
+    with pytest.raises(CountExceeded, match="This user has 1 keys"):
+        await world.core.keys.issue_personal(world.operator, terms, email="ada@example.com")
+    await world.core.keys.revoke(world.operator, "default", issued.key.id)
+    await world.core.keys.issue(world.operator, "default", terms)

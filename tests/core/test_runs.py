@@ -9,11 +9,11 @@ from pydantic import JsonValue
 
 from jinba_mcp.core.catalog import ToolRef
 from jinba_mcp.core.runs import CallContext
-from jinba_mcp.core.toolsets import Source
 from jinba_mcp.core.versions import Publication
 from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.errors import (
     ArgumentsInvalid,
+    FieldsInvalid,
     NotFound,
     RunNotFound,
     SandboxUnavailable,
@@ -24,8 +24,9 @@ from jinba_mcp.domain.errors import (
 )
 from jinba_mcp.domain.pages import PageRequest
 from jinba_mcp.domain.runs import RunFilter, RunSource, RunStatus
+from jinba_mcp.domain.sandboxes import Sandbox
 from jinba_mcp.domain.scopes import Scope
-from jinba_mcp.domain.toolsets import Sandbox
+from jinba_mcp.domain.sources import Source
 from tests.worlds import World
 
 gates: dict[str, threading.Event] = {}
@@ -35,7 +36,7 @@ WAITING = """
 def run(gate: str) -> dict:
     from tests.core.test_runs import gates
     gates[gate + "-begun"].set()
-    gates[gate].wait(30)
+    gates[gate].wait(120)
     return {}
 """
 
@@ -46,8 +47,8 @@ def gate(name: str) -> threading.Event:
 
 
 async def begun(name: str) -> None:
-    with anyio.fail_after(5):
-        await anyio.to_thread.run_sync(gates[f"{name}-begun"].wait, 5)
+    with anyio.fail_after(60):
+        await anyio.to_thread.run_sync(gates[f"{name}-begun"].wait, 60)
 
 
 async def wait_at(world: World, name: str) -> None:
@@ -55,7 +56,7 @@ async def wait_at(world: World, name: str) -> None:
 
 
 async def runs_of(world: World, **wanted: object) -> list[RunStatus]:
-    page = await world.core.runs.page(world.operator, "default", RunFilter.model_validate(wanted), PageRequest())
+    page = await world.core.history.page(world.operator, "default", RunFilter.model_validate(wanted), PageRequest())
     return [run.status for run in page.items]
 
 
@@ -67,7 +68,7 @@ async def test_a_call_is_answered_with_its_recorded_run(world: World) -> None:
     run = await world.core.runs.call(caller, ref, {"name": "Alice"}, context)
     assert (run.status, run.output) == (RunStatus.SUCCESS, {"message": "Hello, Alice!"})
     assert (run.version, run.key_id, run.client, run.request_id) == ("1.0.0", caller.key_id, "cursor 1.0", "req-1")
-    assert await world.core.runs.get(caller, "default", run.id) == run
+    assert await world.core.history.get(caller, "default", run.id) == run
     assert [seen.id for seen in world.observed] == [run.id]
 
 
@@ -129,7 +130,7 @@ async def test_refused_arguments_are_a_recorded_failed_run(world: World) -> None
     with pytest.raises(ArgumentsInvalid) as caught:
         await call_greet(world, caller, "greeting-tools/greet", name=3)
     assert caught.value.details["errors"] == [{"pointer": "/name", "detail": '3 is not of type "string"'}]
-    run = await world.core.runs.get(caller, "default", str(caught.value.details["runId"]))
+    run = await world.core.history.get(caller, "default", str(caught.value.details["runId"]))
     assert run.status is RunStatus.FAILED
     assert run.input == {"name": 3}
     assert run.error is not None
@@ -168,19 +169,17 @@ async def test_code_that_came_through_the_api_waits_for_a_sandbox(
     world: World, make_source: Callable[..., Source]
 ) -> None:
     writer = await world.key(Scope.WRITE, Scope.EXECUTE, Scope.READ)
-    source = make_source("api-tools")
+    source = make_source("api-tools", sandbox={})
     with pytest.raises(SandboxUnavailable):
-        await world.core.toolsets.save_draft(writer, "default", source)
+        await world.core.drafts.save(writer, "default", source)
     tool = source.tools[0].model_copy(update={"input_schema": {"type": "object"}})
-    await world.core.toolsets.save_draft(writer, "default", source.model_copy(update={"tools": (tool,)}))
+    await world.core.drafts.save(writer, "default", source.model_copy(update={"tools": (tool,)}))
     await world.core.versions.publish(writer, "default", "api-tools", Publication())
     with pytest.raises(SandboxUnavailable):
         await call_greet(world, writer, "api-tools/greet")
     wishing = source.model_copy(update={"tools": (tool,), "sandbox": Sandbox(provider="inprocess")})
-    await world.core.toolsets.save_draft(writer, "default", wishing)
-    await world.core.versions.publish(writer, "default", "api-tools", Publication(activate=True))
-    with pytest.raises(SandboxUnavailable):
-        await call_greet(world, writer, "api-tools/greet")
+    with pytest.raises(FieldsInvalid, match="never runs inside the server"):
+        await world.core.drafts.save(writer, "default", wishing)
 
 
 async def test_a_started_run_is_on_record_while_its_tool_runs(world: World) -> None:
@@ -213,7 +212,7 @@ async def test_draining_refuses_new_calls_and_cancels_what_does_not_end(world: W
         with pytest.raises(ShuttingDown):
             await world.call(world.operator, "greeting-tools/wait", gate="draining")
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call)
             await begun("draining")
@@ -221,7 +220,7 @@ async def test_draining_refuses_new_calls_and_cancels_what_does_not_end(world: W
             with pytest.raises(ShuttingDown):
                 await world.call(world.operator, "greeting-tools/wait", gate="draining")
     opened.set()
-    page = await world.core.runs.page(world.operator, "default", RunFilter(), PageRequest())
+    page = await world.core.history.page(world.operator, "default", RunFilter(), PageRequest())
     assert [run.status for run in page.items] == [RunStatus.CANCELLED]
     assert page.items[0].error is not None
     assert "shut down" in page.items[0].error.message
@@ -230,11 +229,11 @@ async def test_draining_refuses_new_calls_and_cancels_what_does_not_end(world: W
 async def test_draining_lets_a_run_finish_within_its_grace(world: World) -> None:
     await world.publish(wait=WAITING)
     opened = gate("grace")
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait_at, world, "grace")
             await begun("grace")
-            tasks.start_soon(world.core.runs.drain, 5)
+            tasks.start_soon(world.core.runs.drain, 60)
             await anyio.lowlevel.checkpoint()
             opened.set()
     assert await runs_of(world) == [RunStatus.SUCCESS]
@@ -255,9 +254,9 @@ async def test_a_strangers_run_of_a_public_toolset_is_the_strangers(world: World
     ref = ToolRef(organization="default", toolset="greeting-tools", tool="greet", is_public=True)
     run = await world.core.runs.call(stranger, ref, {"name": "Eve"}, CallContext(source=RunSource.REST))
     assert run.toolset_slug.endswith("/greeting-tools")
-    assert await world.core.runs.get(stranger, "other", run.id) == run
+    assert await world.core.history.get(stranger, "other", run.id) == run
     with pytest.raises(RunNotFound):
-        await world.core.runs.get(world.operator, "default", run.id)
+        await world.core.history.get(world.operator, "default", run.id)
 
 
 async def test_a_narrowed_key_sees_runs_of_its_tools_only(world: World) -> None:
@@ -266,9 +265,9 @@ async def test_a_narrowed_key_sees_runs_of_its_tools_only(world: World) -> None:
     await call_greet(world, world.operator, "greeting-tools/greet")
     await call_greet(world, world.operator, "other-tools/greet")
     narrowed = await world.key(Scope.READ, toolsets=("other-tools",))
-    page = await world.core.runs.page(narrowed, "default", RunFilter(), PageRequest())
+    page = await world.core.history.page(narrowed, "default", RunFilter(), PageRequest())
     assert [run.toolset_slug for run in page.items] == ["other-tools"]
-    everything = await world.core.runs.page(world.operator, "default", RunFilter(), PageRequest())
+    everything = await world.core.history.page(world.operator, "default", RunFilter(), PageRequest())
     hidden = next(run for run in everything.items if run.toolset_slug == "greeting-tools")
     with pytest.raises(RunNotFound):
-        await world.core.runs.get(narrowed, "default", hidden.id)
+        await world.core.history.get(narrowed, "default", hidden.id)

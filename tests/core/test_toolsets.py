@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from jinba_mcp.core.toolsets import Source, SourceTool
 from jinba_mcp.domain.errors import OrganizationNotFound, ScopeMissing, ToolCodeInvalid, ToolSetNotFound
 from jinba_mcp.domain.pages import PageRequest
+from jinba_mcp.domain.sandboxes import Sandbox
 from jinba_mcp.domain.scopes import Scope
+from jinba_mcp.domain.sources import Source, SourceTool
 from jinba_mcp.domain.toolsets import Listing, Origin, Visibility
 from tests.worlds import World
 
@@ -16,7 +17,7 @@ Make = Callable[..., Source]
 
 async def test_schemas_and_description_come_from_the_code(world: World, make_source: Make) -> None:
     source = make_source(code='def run(name: str) -> dict[str, str]:\n    "Says hello."\n    return {}')
-    toolset, draft = await world.core.toolsets.save_draft(world.operator, "default", source)
+    toolset, draft = await world.core.drafts.save(world.operator, "default", source)
     (tool,) = draft.content.tools
     assert tool.input_schema["required"] == ["name"]
     assert tool.output_schema is not None
@@ -28,23 +29,21 @@ async def test_schemas_that_the_author_gives_win(world: World, make_source: Make
     source = make_source()
     given = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 5}}}
     tool = source.tools[0].model_copy(update={"input_schema": given, "name": "Greet", "description": "Mine."})
-    _, draft = await world.core.toolsets.save_draft(
-        world.operator, "default", source.model_copy(update={"tools": (tool,)})
-    )
+    _, draft = await world.core.drafts.save(world.operator, "default", source.model_copy(update={"tools": (tool,)}))
     assert draft.content.tools[0].input_schema == given
     assert (draft.content.tools[0].name, draft.content.tools[0].description) == ("Greet", "Mine.")
 
 
 async def test_code_that_does_not_load_leaves_no_trace(world: World, make_source: Make) -> None:
     with pytest.raises(ToolCodeInvalid, match="line 1"):
-        await world.core.toolsets.save_draft(world.operator, "default", make_source(code="def run(:"))
+        await world.core.drafts.save(world.operator, "default", make_source(code="def run(:"))
     assert (await world.core.toolsets.page(world.operator, "default", PageRequest())).items == ()
 
 
 async def test_saving_the_same_draft_again_changes_nothing(world: World, make_source: Make) -> None:
-    _, first = await world.core.toolsets.save_draft(world.operator, "default", make_source())
+    _, first = await world.core.drafts.save(world.operator, "default", make_source())
     world.clock.advance(hours=1)
-    toolset, second = await world.core.toolsets.save_draft(world.operator, "default", make_source())
+    toolset, second = await world.core.drafts.save(world.operator, "default", make_source())
     assert second == first
     assert toolset.updated_at == first.updated_at
 
@@ -63,7 +62,7 @@ async def test_reading_and_writing_need_their_scopes(world: World, make_source: 
     with pytest.raises(ScopeMissing):
         await world.core.toolsets.get(writer, "default", "greeting-tools")
     with pytest.raises(ScopeMissing):
-        await world.core.toolsets.save_draft(reader, "default", make_source())
+        await world.core.drafts.save(reader, "default", make_source())
     with pytest.raises(OrganizationNotFound):
         await world.core.toolsets.page(reader, "other", PageRequest())
     assert (await world.core.toolsets.get(reader, "default", "greeting-tools")).published_version == "1.0.0"
@@ -79,14 +78,14 @@ async def test_a_narrowed_key_reads_its_toolsets_and_tools_only(world: World, ma
     assert [tool.slug for tool in content.tools] == ["two"]
     for attempt in (
         world.core.toolsets.get(narrowed, "default", "two-tools"),
-        world.core.toolsets.save_draft(narrowed, "default", make_source("two-tools")),
+        world.core.drafts.save(narrowed, "default", make_source("two-tools")),
     ):
         with pytest.raises(ToolSetNotFound):
             await attempt
 
 
 async def test_an_unpublished_toolset_shows_its_draft(world: World, make_source: Make) -> None:
-    await world.core.toolsets.save_draft(world.operator, "default", make_source())
+    await world.core.drafts.save(world.operator, "default", make_source())
     content = await world.core.toolsets.content(world.operator, "default", "greeting-tools")
     assert [tool.slug for tool in content.tools] == ["greet"]
 
@@ -94,7 +93,7 @@ async def test_an_unpublished_toolset_shows_its_draft(world: World, make_source:
 async def test_explore_shows_public_toolsets_with_something_active(world: World, make_source: Make) -> None:
     await world.publish("public-tools", organization="other")
     await world.core.versions.push(world.operator, "default", make_source("private-tools"))
-    await world.core.toolsets.save_draft(
+    await world.core.drafts.save(
         world.operator, "default", make_source("draft-tools", listing=Listing(visibility=Visibility.PUBLIC))
     )
     found, total = await world.core.toolsets.explore(tag=None, text=None, limit=50, offset=0)
@@ -108,6 +107,31 @@ async def test_explore_shows_public_toolsets_with_something_active(world: World,
 
 async def test_tools_are_kept_in_the_order_of_their_slugs(world: World) -> None:
     code = "def run() -> dict: return {}"
-    source = Source(slug="many-tools", tools=tuple(SourceTool(slug=slug, code=code) for slug in ("b", "c", "a")))
-    _, draft = await world.core.toolsets.save_draft(world.operator, "default", source)
+    tools = tuple(SourceTool(slug=slug, code=code) for slug in ("b", "c", "a"))
+    source = Source(slug="many-tools", tools=tools, sandbox=Sandbox(provider="inprocess"))
+    _, draft = await world.core.drafts.save(world.operator, "default", source)
     assert [tool.slug for tool in draft.content.tools] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "needs"),
+    [
+        ({}, False),
+        ({"packages": ({"name": "httpx"},)}, True),
+        ({"packages": ({"name": "httpx"},), "sandbox": {"provider": "inprocess"}}, False),
+        ({"sandbox": {"provider": "docker"}}, True),
+        ({"sandbox": {"provider": "local"}}, False),
+        ({"language": "typescript"}, False),
+        ({"language": "typescript", "code": 'import { z } from "zod";'}, True),
+        ({"language": "typescript", "code": "import * as z from 'zod/v4';"}, True),
+        ({"language": "typescript", "code": 'const z = await import("zod")'}, True),
+        ({"language": "typescript", "code": 'import { x } from "zodiac";'}, False),
+        ({"code": 'from "zod"'}, False),
+    ],
+)
+def test_an_environment_is_needed_for_packages_and_where_nothing_is_there_by_itself(
+    fields: dict[str, object],
+    needs: bool,  # noqa: FBT001  pytest passes by name
+) -> None:
+    tool = {"slug": "greet", "code": fields.pop("code", "")}
+    assert Source.model_validate({"slug": "my-tools", "tools": [tool], **fields}).needs_environment is needs

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from jinba_mcp.core.catalog import ToolRef
+from jinba_mcp.core.catalog import DRAFT, ToolRef
 from jinba_mcp.core.runs import CallContext
-from jinba_mcp.core.toolsets import Source
 from jinba_mcp.core.versions import Publication
 from jinba_mcp.domain.errors import (
     DraftEmpty,
@@ -19,9 +18,12 @@ from jinba_mcp.domain.errors import (
     VersionUnchanged,
     VersionYanked,
 )
+from jinba_mcp.domain.ids import VersionId
 from jinba_mcp.domain.pages import PageRequest
 from jinba_mcp.domain.runs import RunSource
 from jinba_mcp.domain.scopes import Scope
+from jinba_mcp.domain.sources import Source
+from jinba_mcp.domain.versions import Marks
 from tests.worlds import World
 
 Make = Callable[..., Source]
@@ -37,10 +39,10 @@ async def active_output(world: World) -> object:
 
 
 async def test_the_first_version_is_active_and_the_next_waits(world: World, make_source: Make) -> None:
-    await world.core.toolsets.save_draft(world.operator, "default", make_source(code=returning(1)))
+    await world.core.drafts.save(world.operator, "default", make_source(code=returning(1)))
     first = await world.core.versions.publish(world.operator, "default", "greeting-tools", Publication())
     assert (first.number, await active_output(world)) == ("1.0.0", {"v": 1})
-    await world.core.toolsets.save_draft(world.operator, "default", make_source(code=returning(2)))
+    await world.core.drafts.save(world.operator, "default", make_source(code=returning(2)))
     second = await world.core.versions.publish(world.operator, "default", "greeting-tools", Publication())
     assert (second.number, await active_output(world)) == ("1.0.1", {"v": 1})
     toolset = await world.core.toolsets.get(world.operator, "default", "greeting-tools")
@@ -89,7 +91,7 @@ async def test_a_push_that_does_not_activate_waits(world: World, make_source: Ma
 
 async def test_a_number_must_be_semver_and_exceed_the_latest(world: World, make_source: Make) -> None:
     await world.publish(greet=returning(1))
-    await world.core.toolsets.save_draft(world.operator, "default", make_source(code=returning(2)))
+    await world.core.drafts.save(world.operator, "default", make_source(code=returning(2)))
     for number, error in (("1.0.0", VersionExists), ("0.9.0", VersionExists), ("two", FieldsInvalid)):
         with pytest.raises(error):
             await world.core.versions.publish(world.operator, "default", "greeting-tools", Publication(version=number))
@@ -107,7 +109,7 @@ async def test_there_is_nothing_to_publish_twice(world: World) -> None:
 
 
 async def test_an_empty_draft_is_not_published(world: World) -> None:
-    await world.core.toolsets.save_draft(world.operator, "default", Source(slug="empty-tools"))
+    await world.core.drafts.save(world.operator, "default", Source(slug="empty-tools"))
     with pytest.raises(DraftEmpty):
         await world.core.versions.publish(world.operator, "default", "empty-tools", Publication())
 
@@ -126,15 +128,16 @@ async def test_a_diff_names_what_changed_tool_by_tool(world: World) -> None:
     await world.publish(greet=returning(2), came=returning(1))
     diff = await world.core.versions.diff(world.operator, "default", "greeting-tools", "1.0.0", "1.0.1")
     assert (diff.added, diff.removed) == (("came",), ("gone",))
-    assert diff.changed == ({"tool": "greet", "fields": ["code"]},)
+    assert [(change.tool, change.fields) for change in diff.changed] == [("greet", ("code",))]
+    assert [(broken.tool, broken.kind) for broken in diff.breaking] == [("gone", "tool_removed")]
+    draft = await world.core.versions.diff(world.operator, "default", "greeting-tools", "1.0.1", "draft")
+    assert (draft.added, draft.removed, draft.changed, draft.breaking) == ((), (), (), ())
 
 
 async def test_a_yanked_version_runs_pinned_only_and_is_not_activated(world: World) -> None:
     await world.publish(greet=returning(1))
     await world.publish(greet=returning(2))
-    snapshot = await world.core.versions.get(world.operator, "default", "greeting-tools", "1.0.0")
-    async with world.store.begin() as tx:
-        await tx.versions.save(snapshot.version.model_copy(update={"yanked_at": world.clock.now}))
+    await world.core.versions.mark(world.operator, "default", "greeting-tools", "1.0.0", Marks(yanked=True))
     with pytest.raises(VersionYanked):
         await world.core.versions.activate(world.operator, "default", "greeting-tools", "1.0.0")
     ref = ToolRef(organization="default", toolset="greeting-tools", tool="greet", version="1.0.0")
@@ -142,8 +145,54 @@ async def test_a_yanked_version_runs_pinned_only_and_is_not_activated(world: Wor
     assert run.output == {"v": 1}
 
 
+async def test_yanking_the_active_version_leaves_none_until_the_next_is_published(world: World) -> None:
+    await world.publish(greet=returning(1))
+    marked = await world.core.versions.mark(
+        world.operator, "default", "greeting-tools", "1.0.0", Marks(yanked=True, yank_reason="It leaks.")
+    )
+    assert (marked.yanked_at, marked.warnings) == (world.clock.now, ("Version 1.0.0 is yanked: It leaks.",))
+    assert (await world.core.toolsets.get(world.operator, "default", "greeting-tools")).published_version is None
+    with pytest.raises(VersionNotFound):
+        await active_output(world)
+    await world.publish(greet=returning(2))
+    assert await active_output(world) == {"v": 2}
+
+
+async def test_marks_are_told_with_each_run_from_the_next_one_on(world: World) -> None:
+    await world.publish(greet=returning(1))
+    run = await world.call(world.operator)
+    assert await world.core.catalog.warnings(run.version_id) == ()
+    for deprecated, told in ((True, ("Version 1.0.0 is deprecated.",)), (False, ())):
+        await world.core.versions.mark(
+            world.operator, "default", "greeting-tools", "1.0.0", Marks(deprecated=deprecated)
+        )
+        assert await world.core.catalog.warnings(run.version_id) == told
+    assert await world.core.catalog.warnings(VersionId(DRAFT)) == ()
+
+
+async def test_a_stranger_or_a_reader_marks_nothing(world: World) -> None:
+    await world.publish()
+    with pytest.raises(ScopeMissing):
+        await world.core.versions.mark(await world.key(Scope.READ), "default", "greeting-tools", "1.0.0", Marks())
+    with pytest.raises(VersionNotFound):
+        await world.core.versions.mark(world.operator, "default", "greeting-tools", "9.0.0", Marks(yanked=True))
+
+
+async def test_a_schema_that_would_hold_up_the_server_is_not_published(world: World, make_source: Make) -> None:
+    """As one that was saved before such schemas were refused."""
+    toolset, draft = await world.core.drafts.save(world.operator, "default", make_source())
+    ref = {"$ref": "#"}
+    heavy = {"anyOf": [{"items": ref}, {"items": ref}]}
+    tool = draft.content.tools[0].model_copy(update={"input_schema": heavy})
+    content = draft.content.model_copy(update={"tools": (tool,)})
+    async with world.store.begin() as tx:
+        await tx.toolsets.save_draft(toolset.id, draft.model_copy(update={"content": content}))
+    with pytest.raises(FieldsInvalid, match="ways"):
+        await world.core.versions.publish(world.operator, "default", "greeting-tools", Publication())
+
+
 async def test_two_publications_at_once_make_one_version(world: World, make_source: Make) -> None:
-    await world.core.toolsets.save_draft(world.operator, "default", make_source())
+    await world.core.drafts.save(world.operator, "default", make_source())
     outcomes: list[str] = []
 
     async def publish() -> None:
@@ -153,7 +202,7 @@ async def test_two_publications_at_once_make_one_version(world: World, make_sour
         except VersionUnchanged:
             outcomes.append("unchanged")
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(publish)
