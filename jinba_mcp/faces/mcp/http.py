@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import anyio
@@ -21,14 +22,17 @@ from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.errors import JinbaError, MethodNotAllowed, NotAcceptable
 from jinba_mcp.domain.runs import RunSource
 from jinba_mcp.faces.mcp import translate
+from jinba_mcp.faces.mcp.asked import understood
+from jinba_mcp.faces.mcp.lane import Lane
 from jinba_mcp.faces.mcp.listeners import Listeners
 from jinba_mcp.faces.mcp.server import McpServer
 from jinba_mcp.faces.mcp.session import SCOPE_KEY, Session
-from jinba_mcp.faces.web.bodies import check_type, read_body
-from jinba_mcp.faces.web.credentials import authenticate
+from jinba_mcp.faces.web import limits
+from jinba_mcp.faces.web.bodies import body_headers, check_type, read_body
 from jinba_mcp.faces.web.paths import checked_names
 from jinba_mcp.faces.web.problems import problem
 
+_ENDPOINTS = 1_000
 _PING_EVERY_S = 15.0
 _EVENT_STREAM = "text/event-stream"
 _STREAM_HEADERS = [(b"content-type", _EVENT_STREAM.encode()), (b"cache-control", b"no-store")]
@@ -36,6 +40,8 @@ _TOOLS_CHANGED = b'event: message\ndata: {"jsonrpc":"2.0","method":"notification
 
 EndpointOf: TypeAlias = Callable[[Mapping[str, str]], Endpoint]
 """Makes the endpoint out of the names in the path."""
+EndpointAt: TypeAlias = Callable[..., Endpoint]
+"""The same, of unchecked pairs of what a name is for and the name; what it made it remembers."""
 
 _offered: ContextVar[Offers | None] = ContextVar("offered", default=None)
 
@@ -43,17 +49,16 @@ _offered: ContextVar[Offers | None] = ContextVar("offered", default=None)
 class McpHttp:
     """The MCP endpoints of one process. `running` must be entered around its whole life."""
 
-    def __init__(self, core: Core, version: str, *, max_body_bytes: int) -> None:
+    def __init__(self, core: Core, version: str, *, max_body_bytes: int, has_lane: bool = True) -> None:
+        """`has_lane` is False for tests, which compare the fast lane with the SDK."""
         # By default it cuts every event stream the moment a signal arrives, and with it the answers of runs in flight,
         # which have their grace: the core ends those, `listeners` the standing streams.
         AppStatus.enable_automatic_graceful_drain = False
         self._core = core
         self.listeners = Listeners()
-        self._manager = StreamableHTTPSessionManager(
-            McpServer(version, self.listeners, input_schema_of=_input_schema_of),
-            stateless=True,
-            max_request_body_size=max_body_bytes,
-        )
+        server = McpServer(version, self.listeners, input_schema_of=_input_schema_of_offered)
+        self._lane = Lane(server) if has_lane else None
+        self._manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=max_body_bytes)
         self._max_body_bytes = max_body_bytes
 
     @asynccontextmanager
@@ -72,40 +77,49 @@ class McpHttp:
         }
         return [Route(path, _McpEndpoint(self, endpoint_of)) for path, endpoint_of in paths.items()]
 
-    async def serve(self, endpoint_of: EndpointOf, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, endpoint_of: EndpointAt, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request at an endpoint, in the name of the key that it carries."""
         # httptools leaves the whitespace behind a value in place, which is no part of it (RFC 9110, 5.5); MCP compares
         # such values with the body.
         scope["headers"] = [(name, value.rstrip(b" \t")) for name, value in scope["headers"]]
-        try:
-            await self._serve(endpoint_of, scope, receive, send)
-        except JinbaError as error:
-            await _refusal(error)(scope, receive, send)
-
-    async def _serve(self, endpoint_of: EndpointOf, scope: Scope, receive: Receive, send: Send) -> None:
-        async def who() -> Caller:
-            return await authenticate(self._core, scope)
-
-        caller = await who()
-        endpoint = endpoint_of(checked_names(scope["path_params"]))
+        caller = await limits.known(self._core, scope)
+        endpoint = endpoint_of(*scope["path_params"].items())
         offers = await self._core.catalog.offers(caller, endpoint)
-        session = Session(self._core, endpoint, caller, RunSource.MCP, who)
+        session = self._session(endpoint, caller, scope)
+        if scope["method"] == "GET":
+            await session.count()
+            await self._listen(session, scope, receive, send)
+            return
+        body = await self._read(scope, receive)
+        asked = None if self._lane is None else understood(scope, body, partial(_input_schema_of, offers))
+        if self._lane is None or asked is None:
+            await self._pass_on(session, offers, scope, _Replayed(body, receive), send)
+        else:
+            await self._lane.answer(asked, session, offers, receive, send)
+
+    def _session(self, endpoint: Endpoint, caller: Caller, scope: Scope) -> Session:
+        async def who() -> Caller:
+            return await limits.known(self._core, scope)
+
+        async def count() -> None:
+            await limits.count(self._core, scope, caller)
+
+        return Session(self._core, endpoint, caller, RunSource.MCP, who, count)
+
+    async def _pass_on(self, session: Session, offers: Offers, scope: Scope, receive: Receive, send: Send) -> None:
         scope[SCOPE_KEY] = session
         token = _offered.set(offers)
         try:
-            if scope["method"] == "GET":
-                await self._listen(session, scope, receive, send)
-            else:
-                await self._manager.handle_request(scope, await self._read(scope, receive), send)
+            await self._manager.handle_request(scope, receive, send)
         finally:
             _offered.reset(token)
 
-    async def _read(self, scope: Scope, receive: Receive) -> Receive:
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
         # The SDK would wait for a slow body for ever, and log a traceback for one that breaks off.
-        headers = Headers(scope=scope)
+        headers = body_headers(scope["headers"])
         if scope["method"] == "POST":
             check_type(headers)
-        return _Replayed(await read_body(receive, headers, self._max_body_bytes), receive)
+        return await read_body(receive, headers, self._max_body_bytes)
 
     async def _listen(self, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """The handshake era's standing stream. It needs no session: it only ever says that the list has changed."""
@@ -132,10 +146,13 @@ class _McpEndpoint:
 
     def __init__(self, http: McpHttp, endpoint_of: EndpointOf) -> None:
         self._http = http
-        self._endpoint_of = endpoint_of
+        self._endpoint_of: EndpointAt = lru_cache(_ENDPOINTS)(lambda *names: endpoint_of(checked_names(dict(names))))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._http.serve(self._endpoint_of, scope, receive, send)
+        try:
+            await self._http.serve(self._endpoint_of, scope, receive, send)
+        except JinbaError as error:
+            await _refusal(error)(scope, receive, send)
 
 
 class _Replayed:
@@ -182,9 +199,13 @@ def _ref(params: Mapping[str, str], *, is_public: bool) -> ToolSetRef:
     return ToolSetRef(organization=params["org"], toolset=slug, version=version if at else None, is_public=is_public)
 
 
-def _input_schema_of(name: str) -> Mapping[str, Any] | None:
+def _input_schema_of_offered(name: str) -> Mapping[str, Any] | None:
     offers = _offered.get()
-    offer = None if offers is None else offers.by_name.get(name)
+    return None if offers is None else _input_schema_of(offers, name)
+
+
+def _input_schema_of(offers: Offers, name: str) -> Mapping[str, Any] | None:
+    offer = offers.by_name.get(name)
     return None if offer is None else offer.tool.input_schema
 
 

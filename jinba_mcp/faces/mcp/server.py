@@ -1,7 +1,9 @@
 """The MCP server: one for all endpoints, since everything that differs is in the session of each request."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
@@ -12,7 +14,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
-from mcp_types import INVALID_PARAMS
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, INVALID_REQUEST
 
 from jinba_mcp import logs
 from jinba_mcp.core.catalog import Offers, offer_named
@@ -59,7 +62,7 @@ class McpServer(Server[Any]):
         self._listeners = listeners
         self.add_request_handler("tools/list", types.PaginatedRequestParams, _list_tools)
         self.add_request_handler("tools/call", types.CallToolRequestParams, _call_tool)
-        self.middleware = [_personalise]
+        self.middleware = [_count, _personalise]
 
     def create_initialization_options(
         self,
@@ -113,26 +116,50 @@ async def _list_tools(ctx: Context, params: types.PaginatedRequestParams) -> Jso
     return answer
 
 
-async def _call_tool(ctx: Context, params: types.CallToolRequestParams) -> JsonObject:
-    listening = session.of(ctx)
-    offers = await _offers(listening)
+@dataclass(frozen=True)
+class Call:
+    """What a `tools/call` asks for; `client` is the name of the program that asks, where it gave one."""
+
+    tool: str
+    arguments: JsonObject
+    protocol_version: str
+    client: str | None
+
+
+async def called(listening: session.Session, offers: Offers, call: Call, report: Reporter | None = None) -> JsonObject:
+    """Run one of the tools that are offered and answer as `tools/call` does.
+
+    Raises:
+        MCPError: what went wrong is not for the model to read.
+    """
     try:
-        offer = offer_named(offers, params.name)
-        context = CallContext(source=listening.source, client=_client_name(ctx), request_id=logs.request_id.get())
-
-        async def call(report: Reporter | None) -> JsonObject:
-            run = await listening.core.runs.call(listening.caller, offer.ref, params.arguments or {}, context, report)
-            has_schema = offer.tool.output_schema is not None
-            return translate.result(run, has_schema=has_schema, protocol_version=ctx.protocol_version)
-
-        if ctx.meta is None or ctx.meta.get("progress_token") is None:
-            return await call(None)
-        return await _with_progress(ctx, call)
+        offer = offer_named(offers, call.tool)
+        context = CallContext(source=listening.source, client=call.client, request_id=logs.request_id.get())
+        run = await listening.core.runs.call(listening.caller, offer.ref, call.arguments, context, report)
+        has_schema = offer.tool.output_schema is not None
+        answer = translate.result(run, has_schema=has_schema, protocol_version=call.protocol_version)
+        return translate.warned(answer, await listening.core.catalog.warnings(run.version_id))
     except JinbaError as error:
         return translate.refusal(error)
 
 
-async def _with_progress(ctx: Context, call: Callable[[Reporter | None], Any]) -> JsonObject:
+def _client_name(client: types.InitializeRequestParams | None) -> str | None:
+    if client is None:
+        return None
+    return translate.called_itself(client.client_info.name, client.client_info.version)
+
+
+async def _call_tool(ctx: Context, params: types.CallToolRequestParams) -> JsonObject:
+    client = _client_name(ctx.session.client_params)
+    call = Call(params.name, params.arguments or {}, ctx.protocol_version, client)
+    listening = session.of(ctx)
+    run = partial(called, listening, await _offers(listening), call)
+    if ctx.meta is None or ctx.meta.get("progress_token") is None:
+        return await run()
+    return await _with_progress(ctx, run)
+
+
+async def _with_progress(ctx: Context, call: Callable[[Reporter | None], Awaitable[JsonObject]]) -> JsonObject:
     """Run the call with its progress sent on, all of it before the result."""
     send, receive = anyio.create_memory_object_stream[Progress](_PROGRESS_WAITING)
 
@@ -145,8 +172,8 @@ async def _with_progress(ctx: Context, call: Callable[[Reporter | None], Any]) -
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_send_progress, ctx, receive)
             with send:
-                answer: JsonObject = await call(report)
-    except* JinbaError as group:
+                answer = await call(report)
+    except* MCPError as group:
         raise _first(group) from group
     return answer
 
@@ -155,6 +182,25 @@ async def _send_progress(ctx: Context, steps: MemoryObjectReceiveStream[Progress
     with steps:
         async for done, total, message in steps:
             await ctx.session.report_progress(done, total, message)
+
+
+async def counted(listening: session.Session, method: str) -> JsonObject | None:
+    """Count a request against the limits; what a model asked for is refused by a result, which the model can read.
+
+    Raises:
+        MCPError: it is refused, and nobody but the client would read why.
+    """
+    try:
+        await listening.count()
+    except JinbaError as error:
+        if method == "tools/call":
+            return translate.refusal(error)
+        raise translate.protocol_error(error, translate.plane(error) or INVALID_REQUEST) from error
+    return None
+
+
+async def _count(ctx: Context, call_next: CallNext) -> HandlerResult:
+    return await counted(session.of(ctx), ctx.method) or await call_next(ctx)
 
 
 async def _personalise(ctx: Context, call_next: CallNext) -> HandlerResult:
@@ -174,13 +220,6 @@ async def _offers(listening: session.Session) -> Offers:
         raise translate.protocol_error(error, translate.plane(error) or INVALID_PARAMS) from error
 
 
-def _client_name(ctx: Context) -> str | None:
-    params = ctx.session.client_params
-    if params is None:
-        return None
-    return f"{params.client_info.name} {params.client_info.version}".strip()[:200]
-
-
-def _first(group: BaseExceptionGroup[JinbaError]) -> JinbaError:
+def _first(group: BaseExceptionGroup[MCPError]) -> MCPError:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -18,15 +18,23 @@ SCOPE_KEY = "jinba.mcp_session"
 """Where the HTTP side leaves the session of a request in its ASGI scope."""
 
 
+async def uncounted() -> None:
+    """Whoever holds the machine is not limited."""
+
+
 @dataclass(frozen=True)
 class Session:
-    """`reauthenticate` says who the caller is now, for streams that live longer than one request."""
+    """`reauthenticate` says who the caller is now, for streams that live longer than one request.
+
+    `count` counts a request against the limits, or raises.
+    """
 
     core: Core
     endpoint: Endpoint
     caller: Caller
     source: RunSource
     reauthenticate: Callable[[], Awaitable[Caller]]
+    count: Callable[[], Awaitable[None]] = uncounted
 
     async def offers(self) -> Offers:
         """What the caller is offered here at this moment."""

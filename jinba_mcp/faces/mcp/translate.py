@@ -22,8 +22,13 @@ RUN_ID_META = "jinba-mcp/runId"
 COMPLETE: JsonObject = {"resultType": "complete"}
 """What every result of 2026-07-28 begins with; older eras drop it."""
 
+WARNINGS_META = "jinba-mcp/warnings"
+"""Key in a result's `_meta` under which it stands that the version is deprecated or yanked, a sentence each."""
+
 ERROR_CODE_META = "jinba-mcp/code"
 """Key in `_meta` under which the stable code of an error stands that the model gets to read."""
+
+_CLIENT_LENGTH = 200
 
 RESULT = None
 """In `PLANES`: the model gets to read it."""
@@ -32,7 +37,9 @@ PLANES: Mapping[type[errors.JinbaError], int | None] = {
     errors.Invalid: RESULT,
     errors.TooLarge: RESULT,
     errors.LimitExceeded: RESULT,
+    errors.PaymentRequired: RESULT,
     errors.Conflict: RESULT,
+    errors.PreconditionFailed: RESULT,
     errors.NotFound: INVALID_PARAMS,
     errors.Unauthenticated: INVALID_REQUEST,
     errors.Forbidden: INVALID_REQUEST,
@@ -43,6 +50,11 @@ PLANES: Mapping[type[errors.JinbaError], int | None] = {
     errors.Internal: INTERNAL_ERROR,
 }
 """Family to plane: the JSON-RPC code of a protocol error, or `RESULT`."""
+
+
+def called_itself(name: str, version: str) -> str:
+    """What a client calls itself, as the record of a run has it."""
+    return f"{name} {version}".strip()[:_CLIENT_LENGTH]
 
 
 def plane(error: errors.JinbaError) -> int | None:
@@ -74,14 +86,22 @@ def result(run: Run, *, has_schema: bool, protocol_version: str) -> JsonObject:
     meta: JsonObject = {RUN_ID_META: run.id}
     if not run.succeeded:
         return COMPLETE | {"content": [_text(_failure(run))], "isError": True, "_meta": meta}
-    is_blocks_only = run.content is not None and run.output == list(run.content)
     content: list[JsonValue] = [_text(_as_text(run.output))] if run.content is None else list[JsonValue](run.content)
     answer: JsonObject = COMPLETE | {"content": content, "isError": False, "_meta": meta}
     is_object = isinstance(run.output, dict)
+    # Who was shown a schema refuses a result without structure, even where the blocks say it all.
     wanted = is_object or has_schema
-    if not is_blocks_only and wanted and may_be_structured(is_object=is_object, protocol_version=protocol_version):
+    if wanted and may_be_structured(is_object=is_object, protocol_version=protocol_version):
         answer["structuredContent"] = run.output
     return answer
+
+
+def warned(result: JsonObject, warnings: tuple[str, ...]) -> JsonObject:
+    """The result with what its caller should know of the version that ran, where there is anything."""
+    if not warnings:
+        return result
+    meta = result.get("_meta")
+    return result | {"_meta": {**(meta if isinstance(meta, dict) else {}), WARNINGS_META: list[JsonValue](warnings)}}
 
 
 def refusal(error: errors.JinbaError) -> JsonObject:

@@ -6,19 +6,22 @@ from pydantic import Field, StrictInt
 
 from jinba_mcp.core.keys import IssuedKey, KeyTerms, Network, ToolName
 from jinba_mcp.domain import mcp_config
-from jinba_mcp.domain.keys import MAX_OVERLAP_S, Key, KeyKind
+from jinba_mcp.domain.keys import MAX_OVERLAP_S, NETWORK_PATTERN, Key, KeyKind
+from jinba_mcp.domain.limits import PerMinute
 from jinba_mcp.domain.mcp_config import McpClient
 from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.scopes import DEFAULT_SCOPES, Scope
 from jinba_mcp.domain.tools import Slug
-from jinba_mcp.faces.rest.wire import In, Instant, InstantIn, Out, PageOut, Text
+from jinba_mcp.faces.rest.wire import WHOLE, In, Instant, InstantIn, Out, PageOut, PatchIn, Text
 from jinba_mcp.faces.web import sites
 
 KeyName = Annotated[Text, Field(min_length=1, max_length=100, examples=["Laptop"])]
 Scopes = Annotated[tuple[Scope, ...], Field(min_length=1, max_length=4)]
 SlugsOfToolSets = Annotated[tuple[Slug, ...], Field(max_length=200)]
 NamesOfTools = Annotated[tuple[ToolName, ...], Field(max_length=1_000, examples=[["greeting-tools/greet"]])]
-Networks = Annotated[tuple[Network, ...], Field(max_length=100, examples=[["10.0.0.0/8"]])]
+RateLimit = Annotated[PerMinute, Field(strict=True, description="Requests a minute.", examples=[600]), WHOLE]
+NetworkIn = Annotated[Network, Field(json_schema_extra={"pattern": NETWORK_PATTERN})]
+Networks = Annotated[tuple[NetworkIn, ...], Field(max_length=100, examples=[["10.0.0.0/8"]])]
 
 
 class KeyIn(In):
@@ -29,13 +32,14 @@ class KeyIn(In):
     toolsets: SlugsOfToolSets | None = None
     tools: NamesOfTools | None = None
     allowed_ips: Networks | None = None
+    rate_limit: RateLimit | None = None
     expires_at: InstantIn | None = None
 
     def terms(self) -> KeyTerms:
         return KeyTerms(**self.model_dump())
 
 
-class KeyPatchIn(In):
+class KeyPatchIn(PatchIn):
     """Terms to replace; what is not given stays as it is."""
 
     name: KeyName = ""
@@ -43,6 +47,7 @@ class KeyPatchIn(In):
     toolsets: SlugsOfToolSets | None = None
     tools: NamesOfTools | None = None
     allowed_ips: Networks | None = None
+    rate_limit: RateLimit | None = None
     expires_at: InstantIn | None = None
 
     def changes(self) -> JsonObject:
@@ -52,7 +57,7 @@ class KeyPatchIn(In):
 class RotationIn(In):
     """For how many more seconds the old secret works."""
 
-    overlap_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_OVERLAP_S)] = 0
+    overlap_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_OVERLAP_S), WHOLE] = 0
 
 
 class KeyOut(Out):
@@ -68,6 +73,7 @@ class KeyOut(Out):
     toolsets: list[str] | None
     tools: list[str] | None
     allowed_ips: list[str] | None
+    rate_limit: Annotated[int | None, Field(description="Requests a minute; null for the server's own limit.")]
     expires_at: Instant | None
     created_by: str
     created_at: Instant

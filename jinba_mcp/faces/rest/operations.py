@@ -16,8 +16,10 @@ from jinba_mcp.domain.errors import JinbaError, MalformedBody
 from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.faces.rest.validation import validated_query
 from jinba_mcp.faces.rest.wire import In, NoQuery
-from jinba_mcp.faces.web.bodies import read_json_object
-from jinba_mcp.faces.web.credentials import authenticate
+from jinba_mcp.faces.web import limits
+from jinba_mcp.faces.web.bodies import read_json_object, read_typed
+from jinba_mcp.faces.web.conditions import is_known, wanted_tags
+from jinba_mcp.faces.web.credentials import presents_anything
 from jinba_mcp.faces.web.metrics import Metrics
 from jinba_mcp.faces.web.paths import checked_names
 from jinba_mcp.faces.web.problems import method_not_allowed
@@ -42,7 +44,20 @@ class Access(StrEnum):
     READ = "read"
     WRITE = "write"
     EXECUTE = "execute"
+    WRITE_AND_EXECUTE = "write+execute"
     ADMIN = "admin"
+    OPERATOR = "operator"
+    """Whoever holds the machine, which no request shows: the command line does it, and keys are told so."""
+    OWNER = "owner"
+    """The organization's owner."""
+    ADMIN_OR_SELF = "admin or self"
+    """The scope `admin`, but for what one does to oneself."""
+    USER_ADMIN = "user+admin"
+    """A user: signed in, or with a personal key that was given `admin`."""
+    SESSION = "session"
+    """A signed-in user; no key."""
+    INVITED = "invited"
+    """The token in the path, and a user only if there is to be one."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +81,35 @@ class Asked(Generic[Q, B]):
     query: Q
     body: B
     headers: Headers
-    base_url: str
+    scope: Scope
     receive: Receive
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach this server."""
+        return self.face.site.base_url(self.scope)
 
     @property
     def core(self) -> Core:
         return self.face.core
 
+    @property
+    def if_match(self) -> frozenset[str] | None:
+        """The states that the change is meant for; None for any."""
+        return wanted_tags(self.headers)
 
-Handler: TypeAlias = Callable[[Any], Awaitable[BaseModel | Response | None]]
+
+@dataclass(frozen=True)
+class Tagged:
+    """An answer with the tag of the state that it shows, which goes into the header ETag."""
+
+    model: BaseModel
+    tag: str
+    location: str | None = None
+    """Path of what was made."""
+
+
+Handler: TypeAlias = Callable[[Any], Awaitable[BaseModel | Tagged | Response | None]]
 """Takes an `Asked`; a model is written as JSON with the operation's status, None as 204."""
 
 
@@ -93,8 +128,14 @@ class Operation:
     query: type[In] = NoQuery
     body: type[In] | None = None
     status: int = 200
+    or_accepted: bool = False
+    """Whether it may also be 202 without a body: what was asked for comes later, if at all."""
     errors: tuple[type[JinbaError], ...] = field(default=())
     """Families beside those that follow from the rest of the row."""
+    headers: tuple[str, ...] = ()
+    """Request headers with a meaning for this operation alone."""
+    upload: str | None = None
+    """The media type of a body that is taken as it is, as bytes."""
 
     @property
     def name(self) -> str:
@@ -123,7 +164,7 @@ class PathEndpoint:
         await response(scope, receive, send)
 
     async def _answer(self, operation: Operation, scope: Scope, receive: Receive) -> Response:
-        caller = _NOBODY if operation.access is Access.NONE else await authenticate(self._face.core, scope)
+        caller = await self._caller(operation.access, scope)
         headers = Headers(scope=scope)
         asked = Asked(
             face=self._face,
@@ -132,7 +173,7 @@ class PathEndpoint:
             query=validated_query(operation.query, scope["query_string"]),
             body=await self._body(operation, receive, headers),
             headers=headers,
-            base_url=self._face.site.base_url(scope),
+            scope=scope,
             receive=receive,
         )
         answer = await operation.handler(asked)
@@ -140,9 +181,23 @@ class PathEndpoint:
             return Response(status_code=204)
         if isinstance(answer, Response):
             return answer
+        if isinstance(answer, Tagged):
+            return _tagged(answer, operation, headers)
         return Response(answer.model_dump_json(by_alias=True), operation.status, media_type="application/json")
 
-    async def _body(self, operation: Operation, receive: Receive, headers: Headers) -> In | None:
+    async def _caller(self, access: Access, scope: Scope) -> Caller:
+        core = self._face.core
+        if access is Access.NONE or (access is Access.INVITED and not presents_anything(scope)):
+            if scope["path"].startswith("/v1"):
+                await limits.count_stranger(core, scope)
+            return _NOBODY
+        caller = await limits.known(core, scope)
+        await limits.count(core, scope, caller)
+        return caller
+
+    async def _body(self, operation: Operation, receive: Receive, headers: Headers) -> In | bytes | None:
+        if operation.upload is not None:
+            return await read_typed(receive, headers, operation.upload, self._face.max_body_bytes)
         if operation.body is None:
             return None
         value: JsonObject | None = await read_json_object(receive, headers, self._face.max_body_bytes)
@@ -151,3 +206,12 @@ class PathEndpoint:
                 raise MalformedBody("This needs a body: a JSON object.")
             value = {}
         return operation.body.read(value)
+
+
+def _tagged(answer: Tagged, operation: Operation, headers: Headers) -> Response:
+    said = {"ETag": f'"{answer.tag}"'}
+    if operation.method == "GET" and is_known(headers, answer.tag):
+        return Response(status_code=304, headers=said)
+    if answer.location is not None:
+        said["Location"] = answer.location
+    return Response(answer.model.model_dump_json(by_alias=True), operation.status, said, "application/json")

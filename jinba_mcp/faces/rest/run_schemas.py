@@ -2,14 +2,16 @@
 
 from typing import Annotated, Any, Self, final
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
 from jinba_mcp.domain.errors import FieldsInvalid
+from jinba_mcp.domain.isolation import Level
 from jinba_mcp.domain.records import JsonObject
-from jinba_mcp.domain.runs import Run, RunFilter, RunSource, RunStatus
+from jinba_mcp.domain.runs import Run, RunFilter, RunPart, RunSource, RunStatus
+from jinba_mcp.domain.words import MAX_QUERY_CHARACTERS, words_in_query
 from jinba_mcp.faces.rest.schemas import Number
 from jinba_mcp.faces.rest.validation import validated
-from jinba_mcp.faces.rest.wire import In, Instant, InstantIn, NoQuery, Out, PageOut, PageQuery, Text
+from jinba_mcp.faces.rest.wire import In, Instant, InstantIn, NoQuery, Out, PageOut, PageQuery, Text, WithoutNul
 
 _ENVELOPE: JsonObject = {
     "title": "Envelope",
@@ -37,6 +39,15 @@ def _both_forms(schema: JsonObject) -> None:
 
 def _is_none(value: object) -> bool:
     return value is None
+
+
+def _is_empty(value: object) -> bool:
+    return value == ()
+
+
+def _searchable(query: str) -> str:
+    words_in_query(query)
+    return query
 
 
 @final
@@ -93,6 +104,15 @@ class RunLogsOut(Out):
     stderr: tuple[str, ...]
 
 
+class IsolationOut(Out):
+    """What walled the tool in; `weaker` names what this tier does not stop."""
+
+    provider: str
+    tier: str
+    level: Level
+    weaker: tuple[str, ...]
+
+
 class RunResultOut(Out):
     """How a call went. A tool that failed is an answer like any other, with `success` false."""
 
@@ -127,6 +147,21 @@ class RunResultOut(Out):
         tuple[JsonObject, ...] | None,
         Field(description="MCP content blocks; only there when the tool made some.", exclude_if=_is_none),
     ] = None
+    warnings: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Why not to go on with this version; only there when it is deprecated or yanked.",
+            exclude_if=_is_empty,
+        ),
+    ] = ()
+    truncated: Annotated[
+        tuple[RunPart, ...],
+        Field(description="Of these the record has the beginning; only there when it does.", exclude_if=_is_empty),
+    ] = ()
+    redacted: Annotated[
+        tuple[RunPart, ...],
+        Field(description="In these the record has `***` for secrets; only there when it does.", exclude_if=_is_empty),
+    ] = ()
 
 
 class RunOut(RunResultOut):
@@ -145,6 +180,8 @@ class RunOut(RunResultOut):
     user_id: str | None
     client: str | None
     request_id: str | None
+    replay_of: Annotated[str | None, Field(description="The run that this one replays.")]
+    isolation: Annotated[IsolationOut | None, Field(description="Null when the tool never ran.")]
     created_at: Instant
     started_at: Instant | None
     finished_at: Instant | None
@@ -165,18 +202,33 @@ class RunsQuery(PageQuery):
     key_id: Text | None = None
     since: InstantIn | None = None
     until: InstantIn | None = None
+    q: (
+        Annotated[
+            str,
+            Field(
+                max_length=MAX_QUERY_CHARACTERS,
+                description="Words that must all be in the tool, the caller or the error; letters and digits count.",
+            ),
+            WithoutNul(),
+            AfterValidator(_searchable),
+        ]
+        | None
+    ) = None
 
     def filter(self) -> RunFilter:
         return RunFilter(**self.model_dump(exclude={"limit", "cursor"}))
 
 
-def run_result_out(run: Run) -> RunResultOut:
-    return RunResultOut.model_construct(**_result_fields(run))
+def run_result_out(run: Run, warnings: tuple[str, ...] = ()) -> RunResultOut:
+    return RunResultOut.model_construct(**_result_fields(run), warnings=warnings)
 
 
 def run_out(run: Run) -> RunOut:
     same = (name for name in RunOut.model_fields.keys() - RunResultOut.model_fields.keys())
-    return RunOut.model_construct(**_result_fields(run), **{name: getattr(run, name) for name in same})
+    fields = {name: getattr(run, name) for name in same}
+    if run.isolation is not None:
+        fields["isolation"] = IsolationOut.model_construct(**vars(run.isolation))
+    return RunOut.model_construct(**_result_fields(run), **fields)
 
 
 def _result_fields(run: Run) -> dict[str, Any]:
@@ -192,4 +244,6 @@ def _result_fields(run: Run) -> dict[str, Any]:
         "logs": RunLogsOut.model_construct(**vars(run.logs)),
         "duration_ms": run.duration_ms,
         "content": run.content,
+        "truncated": run.truncated,
+        "redacted": run.redacted,
     }

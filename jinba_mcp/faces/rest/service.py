@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.faces.rest import openapi
 from jinba_mcp.faces.rest.operations import Asked, Operation
+from jinba_mcp.faces.rest.run_schemas import IsolationOut
 from jinba_mcp.faces.rest.wire import AnyQuery, NoQuery, Out
 from jinba_mcp.faces.web import error_docs, metrics
 
@@ -17,12 +18,21 @@ class AliveOut(Out):
     status: str
 
 
+class SandboxOut(Out):
+    """What an engine walls runs in with; `problem` says why it can run nothing."""
+
+    name: str
+    isolation: IsolationOut
+    problem: str | None
+
+
 class ReadinessOut(Out):
     """Whether the process can do its work, and what it works with."""
 
     is_ready: bool
     schema_revision: str | None
     engines: tuple[str, ...]
+    sandboxes: tuple[SandboxOut, ...]
     problem: str | None
 
 

@@ -1,10 +1,12 @@
 """Versions: published, looked at, compared and made the active one."""
 
 from jinba_mcp.core.versions import Publication
+from jinba_mcp.domain.versions import Marks
 from jinba_mcp.faces.rest.operations import Asked
 from jinba_mcp.faces.rest.schemas import (
     ActivationIn,
     DiffOut,
+    MarksIn,
     PublicationIn,
     ToolSetOut,
     VersionDetailOut,
@@ -40,14 +42,27 @@ async def compare(asked: Asked[NoQuery, None]) -> DiffOut:
     )
 
 
+async def mark(asked: Asked[NoQuery, MarksIn]) -> VersionOut:
+    where, marks = asked.path, Marks(**asked.body.model_dump())
+    return version_out(
+        await asked.core.versions.mark(asked.caller, where["org"], where["slug"], where["version"], marks)
+    )
+
+
 async def publish(asked: Asked[NoQuery, PublicationIn]) -> VersionOut:
     publication = Publication(**asked.body.model_dump())
     where = asked.path
-    return version_out(await asked.core.versions.publish(asked.caller, where["org"], where["slug"], publication))
+    return version_out(
+        await asked.core.versions.publish(
+            asked.caller, where["org"], where["slug"], publication, if_match=asked.if_match
+        )
+    )
 
 
 async def activate(asked: Asked[NoQuery, ActivationIn]) -> ToolSetOut:
     where = asked.path
     return toolset_out(
-        await asked.core.versions.activate(asked.caller, where["org"], where["slug"], asked.body.version)
+        await asked.core.versions.activate(
+            asked.caller, where["org"], where["slug"], asked.body.version, if_match=asked.if_match
+        )
     )

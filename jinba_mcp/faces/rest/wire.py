@@ -5,8 +5,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from jinba_mcp.domain import pages
 from jinba_mcp.domain.errors import CursorInvalid
@@ -30,10 +40,24 @@ def _instant(value: object) -> datetime:
         raise ValueError("a time within the years 1 to 9999") from error
 
 
-def _without_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("it holds a NUL character")
-    return value
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class WithoutNul:
+    """Text that no NUL is in: PostgreSQL has none, so none is let through anywhere, and the document says so."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"pattern": r"^[^\x00]*$", **handler(schema)}
+
+    @staticmethod
+    def _check(value: str) -> str:
+        if "\x00" in value:
+            raise ValueError("it holds a NUL character")
+        return value
 
 
 _InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -44,20 +68,23 @@ InstantIn = Annotated[datetime, BeforeValidator(_instant, json_schema_input_type
 Instant = Annotated[datetime, PlainSerializer(rfc3339, return_type=_InstantText)]
 """In UTC with milliseconds."""
 
-Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
-"""A name to look for; PostgreSQL has no NUL, so none is let through anywhere."""
+WHOLE = BeforeValidator(_whole)
+"""Beside a strict integer: it may be written 5.0, which is an integer to JSON Schema (2020-12, 4.2.3)."""
+
+Text = Annotated[str, Field(max_length=200), WithoutNul()]
+"""A name to look for."""
 
 
 class Out(BaseModel):
     """An answer."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
 
 class In(BaseModel):
     """A request's body or query: read by wire names only, and closed."""
 
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def read(cls, value: JsonObject) -> Self:
@@ -67,6 +94,17 @@ class In(BaseModel):
             FieldsInvalid: one entry per fault.
         """
         return validated(cls, value)
+
+
+def _without_defaults(schema: JsonSchemaValue) -> None:
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class PatchIn(In):
+    """What to change: what is not given stays as it is, so the document has no defaults that a client might send."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 class NoQuery(In):
@@ -79,11 +117,16 @@ class AnyQuery(In):
     model_config = ConfigDict(extra="ignore")
 
 
+Cursor = Annotated[str, Field(max_length=1_000, description="`nextCursor` of the page before."), WithoutNul()]
+
+
 class PageQuery(In):
     """Where in a list to start, and how much to give."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="At most so many items.")] = DEFAULT_LIMIT
-    cursor: Annotated[str, Field(max_length=1_000, description="`nextCursor` of the page before.")] | None = None
+    cursor: (
+        Annotated[str, Field(max_length=1_000, description="`nextCursor` of the page before."), WithoutNul()] | None
+    ) = None
 
     def request(self) -> PageRequest:
         """What the core takes.

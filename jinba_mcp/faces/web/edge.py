@@ -2,30 +2,38 @@
 
 import logging
 import re
-import secrets
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from jinba_mcp import logs
 from jinba_mcp.domain.errors import HostForbidden, Invalid, JinbaError, OriginForbidden, TooLarge
+from jinba_mcp.domain.randomness import random_bytes
+from jinba_mcp.faces.web import standing
 from jinba_mcp.faces.web.metrics import UNMATCHED, Metrics
-from jinba_mcp.faces.web.problems import CLIENT_GONE, EXCEPTION_HANDLERS, problem
+from jinba_mcp.faces.web.problems import CLIENT_GONE, EXCEPTION_HANDLERS, response_to
+from jinba_mcp.faces.web.shortcut import Shortcut
 
 logger = logging.getLogger(__name__)
 
 ANY = "*"
 MAX_HEAD_BYTES = 64 * 1024
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_MAX_AUTHORITY_LENGTH = 300
+"""A name has at most 253 characters (RFC 1035, 2.3.4), and then there is the port."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_EXPECTED = (JinbaError, HTTPException, ClientDisconnect)
+"""What is answered as it says, and no reason to look into the log."""
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(.+)")
+_READ = frozenset({b"host", b"origin", b"x-request-id"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -34,8 +42,9 @@ class Guard:
 
     def __init__(self, allowed_hosts: Iterable[str] = (), allowed_origins: Iterable[str] = ()) -> None:
         """Names with a port fit that port only, names without fit any; `*` fits all."""
-        self._hosts = _LOOPBACK.union(host.lower() for host in allowed_hosts)
+        self._hosts = LOOPBACK.union(host.lower() for host in allowed_hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in allowed_origins)
+        self._is_known = lru_cache(maxsize=256)(self._fits)
 
     def check_host(self, host: str | None) -> None:
         """Raises: HostForbidden."""
@@ -52,8 +61,8 @@ class Guard:
         if not authority or not (is_same or self._is_known(authority)):
             raise OriginForbidden(origin)
 
-    def _is_known(self, authority: str) -> bool:
-        found = _AUTHORITY.fullmatch(authority)
+    def _fits(self, authority: str) -> bool:
+        found = _AUTHORITY.fullmatch(authority) if len(authority) <= _MAX_AUTHORITY_LENGTH else None
         return found is not None and (found[1].lower() in self._hosts or authority.lower() in self._hosts)
 
 
@@ -74,7 +83,7 @@ class Edge:
             app.add_exception_handler(kind, handler)
         # A redirect would lose the body or the key on its way; a path that is not there is better said so.
         app.router.redirect_slashes = False
-        self._app = app
+        self._app = Shortcut(app)
         self._metrics = metrics
         public = () if public_url is None else (urlsplit(public_url).netloc,)
         self._guard = Guard((*hosts, *public), origins)
@@ -86,35 +95,37 @@ class Edge:
         headers = _first_of_each(scope)
         request_id = headers.get(b"x-request-id", "")
         if not _REQUEST_ID.fullmatch(request_id):
-            request_id = secrets.token_hex(16)
-        answer = _Answer(send, request_id, is_api=scope["path"].startswith("/v1"))
+            request_id = random_bytes(16).hex()
+        answer = _Answer(send, request_id, scope)
         began = time.perf_counter()
         self._metrics.request_started()
-        with _bound(request_id):
-            try:
-                await self._guarded(scope, receive, answer, headers)
-            finally:
-                route = getattr(scope.get("route"), "path", UNMATCHED)
-                duration_s = time.perf_counter() - began
-                self._metrics.request_ended(scope["method"], route, answer.status or CLIENT_GONE, duration_s)
+        _bind(request_id, scope.get("client"))
+        try:
+            await self._guarded(scope, receive, answer, headers)
+        finally:
+            _bind(None, None)
+            route = getattr(scope.get("route"), "path", UNMATCHED)
+            duration_s = time.perf_counter() - began
+            self._metrics.request_ended(scope["method"], route, answer.status or CLIENT_GONE, duration_s)
 
     async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer", headers: dict[bytes, str]) -> None:
         try:
             self._check(scope, headers)
             await self._app(scope, receive, answer)
-        except JinbaError as error:
-            # From the check, that is: what the app raises, its own handlers answer.
-            await problem(error)(scope, receive, answer)
-        except Exception:
-            # Answered already, if it could be; Starlette raises it on for the log.
-            logger.exception("request failed", extra={"event": "request.failed", "method": scope["method"]})
+        except Exception as error:
+            if not isinstance(error, _EXPECTED):
+                logger.exception("request failed", extra={"event": "request.failed", "method": scope["method"]})
+            await answer.instead(response_to(error, scope), receive)
 
     def _check(self, scope: Scope, headers: dict[bytes, str]) -> None:
-        size = sum(len(name) + len(value) for name, value in scope["headers"])
-        size += len(scope["path"]) + len(scope["query_string"])
+        size = len(scope["path"]) + len(scope["query_string"])
+        host_count = 0
+        for name, value in scope["headers"]:
+            size += len(name) + len(value)
+            host_count += name == b"host"
         if size > MAX_HEAD_BYTES:
             raise TooLarge(f"Path, query and headers together are too large: at most {MAX_HEAD_BYTES} bytes.")
-        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+        if host_count > 1:
             # RFC 9112, 3.2: a proxy in front of us may go by the other one.
             raise Invalid("The request has more than one Host header. Send one.")
         host = headers.get(b"host")
@@ -127,43 +138,47 @@ class Edge:
 class _Answer:
     """The `send` of one request: notes the status and completes the head."""
 
-    def __init__(self, send: Send, request_id: str, *, is_api: bool) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope) -> None:
         self._send = send
         self._request_id = request_id
-        self._is_api = is_api
+        self._scope = scope
         self.status: int | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(raw=list(message.get("headers", ())))
-            headers["X-Request-Id"] = self._request_id
-            headers.setdefault("X-Content-Type-Options", "nosniff")
-            if self._is_api:
-                headers.setdefault("Cache-Control", "no-store")
-            message = {**message, "headers": headers.raw}
+            message = {**message, "headers": self._completed(message.get("headers", ()))}
         await self._send(message)
+
+    async def instead(self, response: Response, receive: Receive) -> None:
+        """Answer so, unless the answer has begun already."""
+        if self.status is None:
+            await response(self._scope, receive, self)
+
+    def _completed(self, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        headers = [header for header in given if header[0] != b"x-request-id"]
+        names = {name for name, _ in headers}
+        headers.append((b"x-request-id", self._request_id.encode("latin-1")))
+        if b"x-content-type-options" not in names:
+            headers.append((b"x-content-type-options", b"nosniff"))
+        if b"ratelimit" not in names:
+            headers += standing.said(self._scope)
+        if b"cache-control" not in names and self._scope["path"].startswith("/v1"):
+            headers.append((b"cache-control", b"no-store"))
+        return headers
 
 
 def _first_of_each(scope: Scope) -> dict[bytes, str]:
     found: dict[bytes, str] = {}
     for name, value in scope["headers"]:
-        if name in (b"host", b"origin", b"x-request-id"):
+        if name in _READ:
             found.setdefault(name, value.decode("latin-1"))
     return found
 
 
-@contextmanager
-def _bound(request_id: str) -> Iterator[None]:
+def _bind(request_id: str | None, client: tuple[str, int] | None) -> None:
     # Key and organization are bound further in, by whoever authenticates; they end with the request all the same.
-    values: list[tuple[ContextVar[str | None], str | None]] = [
-        (logs.request_id, request_id),
-        (logs.key_id, None),
-        (logs.organization_id, None),
-    ]
-    tokens = [(variable, variable.set(value)) for variable, value in values]
-    try:
-        yield
-    finally:
-        for variable, token in tokens:
-            variable.reset(token)
+    logs.request_id.set(request_id)
+    logs.client_address.set(client[0] if client else None)
+    logs.key_id.set(None)
+    logs.organization_id.set(None)

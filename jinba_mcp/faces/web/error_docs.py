@@ -28,7 +28,7 @@ def documented_errors() -> Iterator[type[JinbaError]]:
 
 def _below(parent: type[JinbaError]) -> Iterator[type[JinbaError]]:
     for error in parent.__subclasses__():
-        if error.__module__ == JinbaError.__module__:
+        if error.__module__.startswith("jinba_mcp."):
             yield error
             yield from _below(error)
 

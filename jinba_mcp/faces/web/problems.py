@@ -7,12 +7,13 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ExceptionHandler
+from starlette.types import ExceptionHandler, Scope
 
 from jinba_mcp import logs
 from jinba_mcp.domain import errors
 from jinba_mcp.domain.errors import JinbaError
 from jinba_mcp.domain.records import JsonObject
+from jinba_mcp.faces.web import standing
 
 MEDIA_TYPE = "application/problem+json"
 DOCS_URL = "/docs/errors"
@@ -23,11 +24,13 @@ CLIENT_GONE = 499
 
 STATUS: dict[type[JinbaError], int] = {
     errors.Unauthenticated: 401,
+    errors.PaymentRequired: 402,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.NotAcceptable: 406,
     errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
     errors.Invalid: 400,
     errors.TooLarge: 413,
     errors.MediaTypeUnsupported: 415,
@@ -71,28 +74,30 @@ def _headers(error: JinbaError, status: int) -> dict[str, str]:
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="jinba", error="invalid_token"'}
     if status in _RETRY_AFTER_S:
-        return {"Retry-After": str(error.details.get("retryAfter", _RETRY_AFTER_S[status]))}
+        again = {"Retry-After": str(error.details.get("retryAfter", _RETRY_AFTER_S[status]))}
+        return again | (standing.of_refusal(error) if isinstance(error, errors.RateExceeded) else {})
     return {"Allow": str(error.details["allow"])} if "allow" in error.details else {}
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+def response_to(error: Exception, scope: Scope) -> Response:
+    """What a request is answered with that ended in this error, whatever it is."""
     if isinstance(error, JinbaError):
         return problem(error)
     if isinstance(error, HTTPException):
-        return _of_starlette(request, error)
-    return problem(errors.Internal())
+        return _of_starlette(error, scope)
+    return Response(status_code=CLIENT_GONE) if isinstance(error, ClientDisconnect) else problem(errors.Internal())
 
 
-def _of_starlette(request: Request, error: HTTPException) -> Response:
+def _of_starlette(error: HTTPException, scope: Scope) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return problem(errors.EndpointNotFound(request.url.path, "GET /v1/openapi.json lists all there are."))
+        return problem(errors.EndpointNotFound(scope["path"], "GET /v1/openapi.json lists all there are."))
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return problem(method_not_allowed(request.method, (error.headers or {}).get("Allow", "")))
+        return problem(method_not_allowed(scope["method"], (error.headers or {}).get("Allow", "")))
     return Response(error.detail, error.status_code, error.headers, "text/plain")
 
 
-async def _of_disconnect(_: Request, __: Exception) -> Response:
-    return Response(status_code=CLIENT_GONE)
+async def _answer(request: Request, error: Exception) -> Response:
+    return response_to(error, request.scope)
 
 
 def method_not_allowed(method: str, allowed: str) -> errors.MethodNotAllowed:
@@ -100,10 +105,7 @@ def method_not_allowed(method: str, allowed: str) -> errors.MethodNotAllowed:
     return errors.MethodNotAllowed(f"{method[:20]} is not possible here; what is: {allowed}.", allow=allowed)
 
 
-EXCEPTION_HANDLERS: Mapping[type[Exception], ExceptionHandler] = {
-    JinbaError: _answer,
-    HTTPException: _answer,
-    ClientDisconnect: _of_disconnect,
-    Exception: _answer,
-}
+EXCEPTION_HANDLERS: Mapping[type[Exception], ExceptionHandler] = dict.fromkeys(
+    (JinbaError, HTTPException, ClientDisconnect, Exception), _answer
+)
 """What a Starlette app answers errors with; the edge installs them on the app that it wraps."""

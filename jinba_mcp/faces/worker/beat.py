@@ -27,6 +27,8 @@ async def _beat(core: Core) -> None:
         try:
             # A beat that is cut short would leave its connection broken; it takes milliseconds.
             with anyio.CancelScope(shield=True):
+                # First, since it does not need the database.
+                await core.limits.renew()
                 await core.health.beat()
         except Exception:
             # One beat that fails must not be the last: the database may be back for the next.

@@ -74,9 +74,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(world: World, *, max_body_bytes: int = 4 * 1024 * 1024) -> AsyncIterator[Served]:
+async def serving(
+    world: World, *, max_body_bytes: int = 4 * 1024 * 1024, has_lane: bool = True
+) -> AsyncIterator[Served]:
     """The MCP face over a world, for as long as the block runs."""
-    mcp = McpHttp(world.core, "1.2.3", max_body_bytes=max_body_bytes)
+    mcp = McpHttp(world.core, "1.2.3", max_body_bytes=max_body_bytes, has_lane=has_lane)
     app = Edge(Starlette(routes=mcp.routes()), metrics=Metrics())
     async with mcp.running():
         yield Served(world, app, mcp)
@@ -92,7 +94,7 @@ class Stream:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait, within bounds, for what has been received to fulfil a condition."""
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while not condition():
                 self._news = anyio.Event()
                 await self._news.wait()

@@ -37,7 +37,7 @@ async def test_a_client_lists_and_calls_in_either_era(world: World, mode: str) -
     assert result.structured_content == {"message": "Hello, Alice!"}
     assert not result.is_error
     assert result.meta is not None
-    runs = await world.core.runs.page(world.operator, "default", RunFilter(), PageRequest())
+    runs = await world.core.history.page(world.operator, "default", RunFilter(), PageRequest())
     assert [run.id for run in runs.items] == [result.meta["jinba-mcp/runId"]]
     assert runs.items[0].source.value == "mcp"
 
@@ -235,7 +235,7 @@ async def test_arguments_that_are_not_json_never_reach_the_tool(world: World, va
         answer = await served.post(TOOLSET, await served.secret(), body, **headers)
     assert answer.status_code in (200, 400), answer.text
     assert answer.status_code == 400 or '"isError":true' in answer.text
-    runs = await world.core.runs.page(world.operator, "default", RunFilter(), PageRequest())
+    runs = await world.core.history.page(world.operator, "default", RunFilter(), PageRequest())
     assert all(run.status is RunStatus.FAILED for run in runs.items)
 
 

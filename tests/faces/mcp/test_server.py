@@ -11,11 +11,13 @@ from mcp.server.lowlevel import Server
 from mcp_types import AudioContent, EmbeddedResource, ImageContent, ResourceLink, TextContent
 
 from jinba_mcp.core.catalog import Endpoint, ToolSetRef
-from jinba_mcp.core.toolsets import Source, SourceTool
 from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.runs import RunSource
+from jinba_mcp.domain.sandboxes import Sandbox
+from jinba_mcp.domain.sources import Source, SourceTool
 from jinba_mcp.domain.tools import Annotations
 from jinba_mcp.domain.toolsets import Listing
+from jinba_mcp.domain.versions import Marks
 from jinba_mcp.faces.mcp.listeners import Listeners
 from jinba_mcp.faces.mcp.server import McpServer
 from jinba_mcp.faces.mcp.session import Session
@@ -68,6 +70,7 @@ async def test_it_introduces_itself_and_what_it_serves(world: World, mode: str) 
         description="Greets people politely.",
         tools=(SourceTool(slug="greet", code="def run() -> dict: return {}"),),
         listing=Listing(mcp_enabled=True),
+        sandbox=Sandbox(provider="inprocess"),
     )
     await world.core.versions.push(world.operator, "default", source)
     async with connected(world, mode) as client:
@@ -89,7 +92,8 @@ async def test_a_tool_is_listed_with_all_that_was_published(world: World, mode: 
         output_schema={"type": "object", "properties": {"message": {"type": "string"}}},
         annotations=Annotations(readOnlyHint=True),
     )
-    source = Source(slug="greeting-tools", tools=(tool,), listing=Listing(mcp_enabled=True))
+    in_process = Sandbox(provider="inprocess")
+    source = Source(slug="greeting-tools", tools=(tool,), listing=Listing(mcp_enabled=True), sandbox=in_process)
     await world.core.versions.push(world.operator, "default", source)
     async with connected(world, mode) as client:
         (listed,) = (await client.list_tools()).tools
@@ -164,7 +168,7 @@ async def test_a_listening_client_hears_of_a_new_active_version(world: World) ->
     await world.publish()
     async with connected(world) as client, client.listen(tools_list_changed=True) as changes:
         await world.publish(greet="def run(name: str, loud: bool = False) -> dict: return {}")
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             async for _ in changes:
                 break
         (tool,) = (await client.list_tools()).tools
@@ -186,3 +190,15 @@ async def test_what_we_do_not_serve_is_method_not_found(world: World) -> None:
     async with connected(world) as client:
         with pytest.raises(Exception, match="Method not found"):
             await client.list_prompts()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_deprecated_version_says_so_beside_its_result(world: World, mode: str) -> None:
+    await world.publish()
+    async with connected(world, mode) as client:
+        assert "jinba-mcp/warnings" not in ((await client.call_tool("greet", {"name": "A"})).meta or {})
+        marks = Marks(deprecated=True, deprecation_message="Use 2.0.0.")
+        await world.core.versions.mark(world.operator, "default", "greeting-tools", "1.0.0", marks)
+        answer = await client.call_tool("greet", {"name": "A"})
+    assert (answer.meta or {})["jinba-mcp/warnings"] == ["Version 1.0.0 is deprecated: Use 2.0.0."]
+    assert (answer.meta or {})["jinba-mcp/runId"]

@@ -21,13 +21,13 @@ from tests.worlds import World
 async def test_a_call_over_stdio_is_recorded_as_such(world: World, mode: str) -> None:
     await world.publish()
     pipe = Pipe()
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serve, world, pipe)
             async with Client(pipe.used(), mode=mode) as client:
                 result = await client.call_tool("greeting-tools__greet", {"name": "Alice"})
     assert result.structured_content == {"message": "Hello, Alice!"}
-    runs = await world.core.runs.page(world.operator, "default", RunFilter(), PageRequest())
+    runs = await world.core.history.page(world.operator, "default", RunFilter(), PageRequest())
     assert [run.source for run in runs.items] == [RunSource.STDIO]
 
 
@@ -43,7 +43,7 @@ async def test_a_client_of_the_handshake_era_is_told_of_changes(world: World) ->
         if "list_changed" in str(message):
             heard.set()
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serve, world, pipe)
             async with Client(pipe.used(), mode="legacy", message_handler=note) as client:
@@ -61,7 +61,7 @@ async def test_what_cannot_be_served_is_said_before_any_protocol(world: World) -
 async def test_claimed_streams_carry_the_protocol_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     """Issue 2, point 7: whatever a tool prints, and from before the first tool is loaded."""
     (theirs, to_us), (from_us, ours) = os.pipe(), os.pipe()
-    with kept(), anyio.fail_after(10):
+    with kept(), anyio.fail_after(60):
         os.dup2(theirs, 0)
         os.dup2(ours, 1)
         transport = stdio.claim()

@@ -1,8 +1,10 @@
 """The REST face in process: a real core on a real database, asked through the whole ASGI stack."""
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,19 +14,25 @@ from starlette.applications import Starlette
 
 from jinba_mcp.core import core
 from jinba_mcp.core.core import Core
-from jinba_mcp.core.engines import Engines
 from jinba_mcp.core.keys import KeyTerms
-from jinba_mcp.core.toolsets import Source, SourceTool
+from jinba_mcp.core.limits import Limits
+from jinba_mcp.core.sealing import Keyring
+from jinba_mcp.domain.errors import OrganizationNotFound
+from jinba_mcp.domain.limits import Quotas
+from jinba_mcp.domain.sandboxes import Sandbox
+from jinba_mcp.domain.sources import Source, SourceTool
 from jinba_mcp.domain.toolsets import Listing, Visibility
 from jinba_mcp.faces.rest.routes import routes
 from jinba_mcp.faces.web.edge import Edge
 from jinba_mcp.faces.web.metrics import Metrics
 from jinba_mcp.faces.web.sites import Site
-from jinba_mcp.sandbox.engine import Limits
+from jinba_mcp.sandbox.engine import Engine
 from jinba_mcp.sandbox.inprocess import InProcessEngine
+from jinba_mcp.storage.counters import MemoryCounters
 from jinba_mcp.storage.store import Store
+from tests.databases import run_apart
 from tests.faces.rest import documented
-from tests.worlds import StillClock
+from tests.worlds import PretendedResolver, StillClock, a_workshop, an_admission
 
 MAX_BODY_BYTES = 256 * 1024
 GREET = """
@@ -78,7 +86,7 @@ class Rest:
         if secret is not None:
             headers.setdefault("Authorization", f"Bearer {secret}")
         transport = httpx2.ASGITransport(app=self.app)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async with httpx2.AsyncClient(transport=transport, base_url=self.base_url) as client:
                 response = await client.request(method, path, headers=headers, **request)
         if checked:
@@ -89,6 +97,7 @@ class Rest:
         """Publish a ToolSet: public, served over MCP, with the tools `greet` and `fail` unless told otherwise."""
         fields: dict[str, Any] = {
             "tools": (SourceTool(slug="greet", code=GREET), SourceTool(slug="fail", code=FAIL)),
+            "sandbox": Sandbox(provider="inprocess"),
             "listing": Listing(visibility=Visibility.PUBLIC, mcp_enabled=True, tags=("demo",)),
             **source,
         }
@@ -96,27 +105,56 @@ class Rest:
         await self.core.versions.push(owner, organization, Source(slug=slug, **fields))
 
 
+async def _found_organizations(built: Core) -> None:
+    await built.organizations.ensure_default()
+    owner = await built.organizations.operator("default")
+    try:
+        await built.organizations.resolve("other")
+    except OrganizationNotFound:
+        await built.organizations.create(owner, "other", "Other", owner_email="ada@example.com")
+
+
+@pytest.fixture(scope="session")
+def served_sqlite_file(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that has the organizations of all that is served, to be copied: faster than making them each time."""
+
+    async def found(path: Path) -> None:
+        store = await Store.open(f"sqlite:///{path}")
+        try:
+            workshop = a_workshop(PretendedResolver(), Keyring(path.with_name("secret.key")))
+            built = core.build(store, StillClock(), workshop, observe=lambda _: None, admission=an_admission())
+            await _found_organizations(built)
+        finally:
+            await store.close()
+
+    path = Path(shutil.copyfile(migrated_sqlite_file, tmp_path_factory.mktemp("served") / "jinba.db"))
+    run_apart(found(path))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(served_sqlite_file: Path, tmp_path: Path) -> str:
+    """A database of the test's own that has the organizations of all that is served."""
+    return f"sqlite:///{shutil.copyfile(served_sqlite_file, tmp_path / 'jinba.db')}"
+
+
 Serve = Callable[..., AbstractAsyncContextManager[Rest]]
 
 
 @pytest.fixture
-def serve() -> Serve:
+def serve(resolver: PretendedResolver, keyring: Keyring) -> Serve:
     """`async with serve(database_url) as rest`."""
 
     @asynccontextmanager
-    async def serving(url: str, *, public_url: str | None = None) -> AsyncIterator[Rest]:
+    async def serving(
+        url: str, *engines: Engine, public_url: str | None = None, quotas: Quotas | None = None
+    ) -> AsyncIterator[Rest]:
         store, clock, metrics = await Store.open(url), StillClock(), Metrics()
         engine = InProcessEngine(max_threads=8)
-        built = core.build(
-            store,
-            Engines({"inprocess": engine}),
-            clock,
-            limits=Limits(timeout_s=5),
-            observe=metrics.observe_run,
-        )
-        await built.organizations.ensure_default()
-        owner = await built.organizations.operator("default")
-        await built.organizations.create(owner, "other", "Other", owner_email="ada@example.com")
+        workshop = a_workshop(resolver, keyring, engine, *engines)
+        limits = Limits(MemoryCounters(clock), quotas or Quotas())
+        built = core.build(store, clock, workshop, observe=metrics.observe_run, admission=an_admission(), limits=limits)
+        await _found_organizations(built)
         table = routes(built, Site(public_url), metrics, max_body_bytes=MAX_BODY_BYTES)
         app = Edge(Starlette(routes=table), metrics=metrics, public_url=public_url)
         try:

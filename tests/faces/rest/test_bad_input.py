@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jinba_mcp.core.toolsets import SourceTool
 from jinba_mcp.domain.pages import encode_cursor
+from jinba_mcp.domain.sources import SourceTool
 from tests.faces.rest.conftest import ECHO, MAX_BODY_BYTES, Rest, Serve
 
 RUN = "/v1/orgs/default/toolsets/echo-tools/tools/echo/run"

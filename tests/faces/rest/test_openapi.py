@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from jinba_mcp.domain.errors import Unauthenticated
 from jinba_mcp.domain.json_schema import Validator
 from jinba_mcp.faces.rest.operations import Access
 from jinba_mcp.faces.rest.routes import OPERATIONS, routes
+from jinba_mcp.faces.rest.run_schemas import RunIn
 from jinba_mcp.faces.web.metrics import Metrics
 from jinba_mcp.faces.web.sites import Site
 from tests.faces.rest.conftest import Rest
@@ -67,9 +69,11 @@ def test_every_operation_is_described_in_full(operation: Any) -> None:
     assert described["description"]
     in_path = [each["name"] for each in described["parameters"] if each["in"] == "path"]
     assert in_path == re.findall(r"{(\w+)}", operation.path)
-    assert ("requestBody" in described) == (operation.body is not None)
+    has_body = operation.body is not None or operation.upload is not None
+    assert ("requestBody" in described) == has_body
     assert (described.get("security") == []) == (operation.access is Access.NONE)
-    assert ("401" in described["responses"]) == (operation.access is not Access.NONE)
+    asks_who = operation.access is not Access.NONE or Unauthenticated in operation.errors
+    assert ("401" in described["responses"]) == asks_who
     success = described["responses"][str(operation.status)]
     assert ("content" in success) == (operation.status != 204)
 
@@ -87,3 +91,70 @@ def test_query_parameters_stand_for_themselves() -> None:
     )
     assert by_name["limit"]["schema"]["maximum"] == 200
     assert list(_refs(parameters)) == []
+
+
+def test_every_default_fits_its_own_schema() -> None:
+    schemas = document()["components"]["schemas"]
+    found = [
+        (f"{name}.{field}", described)
+        for name, schema in schemas.items()
+        for field, described in schema.get("properties", {}).items()
+        if "default" in described
+    ]
+    assert found
+    for where, described in found:
+        validator = Validator({**described, "components": {"schemas": schemas}})
+        assert validator.faults(described["default"]) == [], where
+
+
+@pytest.mark.parametrize(
+    "name", ["KeyPatchIn", "MarksIn", "OrganizationPatchIn", "ToolPatchIn", "ToolSetPatchIn", "WebhookPatchIn"]
+)
+def test_what_is_left_out_of_a_change_has_no_default(name: str) -> None:
+    described = document()["components"]["schemas"][name]["properties"]
+    assert [field for field, schema in described.items() if "default" in schema] == []
+
+
+def _texts(node: Any) -> Iterator[dict[str, Any]]:
+    """The schemas below `node` of text that may be anything."""
+    if isinstance(node, dict):
+        if node.get("type") == "string" and not node.keys() & {"const", "enum", "format"}:
+            yield node
+        for value in node.values():
+            yield from _texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+
+
+def test_no_text_that_is_sent_may_hold_nul() -> None:
+    schemas = document()["components"]["schemas"]
+    for operation in OPERATIONS:
+        sent = [operation.query.model_json_schema()]
+        sent += [] if operation.body in (None, RunIn) else [schemas[operation.body.__name__]]
+        for text in _texts([model.get("properties", {}) for model in sent]):
+            assert not re.search(text.get("pattern", ""), "\0"), f"{operation.name}: {text}"
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("If-Match", ["*", '"a"', '"a", W/"b"'], ["", "a", '"', '* , "a"']),
+        ("If-None-Match", ["*", '"a"'], ["", "a"]),
+        ("Idempotency-Key", ["k", "a key", "k" * 255], ["", " ", "é", "\0"]),
+        ("envKey", ["A", "_A1"], ["", "a", "1A", "A" * 129]),
+    ],
+)
+def test_parameters_with_rules_have_them_in_the_document(name: str, good: list[str], bad: list[str]) -> None:
+    described = [
+        parameter["schema"]
+        for methods in document()["paths"].values()
+        for operation in methods.values()
+        for parameter in operation["parameters"]
+        if parameter["name"] == name
+    ]
+    assert described
+    for schema in described:
+        validator = Validator(schema)
+        assert [text for text in good if validator.faults(text)] == []
+        assert [text for text in bad if not validator.faults(text)] == []

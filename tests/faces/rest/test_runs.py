@@ -6,8 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jinba_mcp.core.toolsets import SourceTool
 from jinba_mcp.domain.content import Text
+from jinba_mcp.domain.sources import SourceTool
 from tests.faces.rest.conftest import ECHO, Rest, Serve
 
 RUN = "/v1/orgs/default/toolsets/greeting-tools/tools/greet/run"
@@ -20,7 +20,7 @@ WAITING = """
 def run() -> dict:
     from tests.faces.rest.test_runs import begun, release
     begun.set()
-    release.wait(10)
+    release.wait(60)
     return {}
 """
 CONTENT = """
@@ -149,6 +149,7 @@ async def test_a_run_record_has_all_that_was_known_of_the_call(rest: Rest) -> No
     key = (await rest.ask("GET", "/v1/me", "execute")).json()["key"]
     assert record == {
         **result,
+        "isolation": {"provider": "inprocess", "tier": "thread", "level": "none", "weaker": []},
         "toolSetSlug": "greeting-tools",
         "toolSlug": "greet",
         "versionDigest": record["versionDigest"],
@@ -160,6 +161,7 @@ async def test_a_run_record_has_all_that_was_known_of_the_call(rest: Rest) -> No
         "userId": None,
         "client": headers["User-Agent"][:200],
         "requestId": "req-1",
+        "replayOf": None,
         "createdAt": "2026-11-21T12:00:00.000Z",
         "startedAt": "2026-11-21T12:00:00.000Z",
         "finishedAt": "2026-11-21T12:00:00.000Z",
@@ -262,17 +264,33 @@ async def test_a_client_that_hangs_up_cancels_its_run(rest: Rest) -> None:
     async def receive() -> Any:
         if body:
             return body.pop()
-        await anyio.to_thread.run_sync(begun.wait, 5)
+        await anyio.to_thread.run_sync(begun.wait, 60)
         return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     try:
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await rest.app(scope, receive, send)
     finally:
         release.set()
     record = await last_run(rest)
     assert (record["status"], record["error"]["name"]) == ("cancelled", "Cancelled")
     assert sent[0]["status"] == 499
+
+
+async def test_the_draft_is_tried_and_recorded_as_a_test(rest: Rest) -> None:
+    await rest.push()
+    answer = await rest.ask("POST", RUN.replace("/run", "/test"), "write", "execute", json={"input": {"name": "Al"}})
+    result = answer.json()
+    assert (answer.status_code, result["success"], result["version"]) == (200, True, "draft")
+    record = (await rest.ask("GET", f"{RUNS}/{result['runId']}", "read")).json()
+    assert (record["source"], record["status"]) == ("test", "success")
+
+
+async def test_a_test_has_no_version(rest: Rest) -> None:
+    await rest.push()
+    body = {"input": {"name": "Al"}, "version": "1.0.0"}
+    answer = await rest.ask("POST", RUN.replace("/run", "/test"), "write", "execute", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/version")

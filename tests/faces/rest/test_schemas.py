@@ -2,10 +2,16 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from jinba_mcp.domain.diffs import Diff, ToolChange
+from jinba_mcp.domain.env import EnvDeclaration
+from jinba_mcp.domain.errors import FieldsInvalid
 from jinba_mcp.domain.ids import OrganizationId, ToolSetId, VersionId
+from jinba_mcp.domain.sandboxes import Sandbox
 from jinba_mcp.domain.tools import Tool
-from jinba_mcp.domain.toolsets import Content, EnvDeclaration, Listing, Origin, Sandbox, ToolSet
-from jinba_mcp.domain.versions import Diff, Snapshot, Version
+from jinba_mcp.domain.toolsets import Content, Listing, Origin, ToolSet
+from jinba_mcp.domain.versions import Snapshot, Version
 from jinba_mcp.faces.rest import schemas
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -41,8 +47,8 @@ def test_a_toolset_shows_neither_env_nor_inner_ids() -> None:
 
 
 def test_a_toolset_with_its_tools_shows_no_code() -> None:
-    shown = schemas.toolset_detail_out(TOOLSET, CONTENT)
-    assert shown.sandbox == schemas.SandboxOut(provider=None, timeout=1.5, memory=64, network=False)
+    shown = schemas.toolset_detail_out(TOOLSET, CONTENT, ["acme"])
+    assert shown.sandbox == schemas.SandboxOut(provider=None, timeout=1.5, memory=64, network="off")
     assert [tool.slug for tool in shown.tools] == ["greet"]
     assert "secret sauce" not in shown.model_dump_json()
 
@@ -57,8 +63,14 @@ def test_a_version_has_its_number_and_on_its_own_its_code() -> None:
 def test_a_diff_spells_toolset_as_the_product_does() -> None:
     diff = Diff(
         from_version="1", to_version="2", added=("a",), removed=(), toolset_fields=("name",),
-        changed=({"tool": "b", "fields": ["code"]},),
+        changed=(ToolChange(tool="b", fields=("code",), code=("+x",)),),
     )  # fmt: skip
     shown = schemas.diff_out(diff).model_dump(by_alias=True)
     assert shown["toolSetFields"] == ["name"]
-    assert shown["changed"] == [{"tool": "b", "fields": ["code"]}]
+    assert shown["changed"] == [{"tool": "b", "fields": ["code"], "code": ["+x"], "schemas": [], "isCut": False}]
+
+
+def test_an_empty_number_is_no_way_to_leave_it_out() -> None:
+    assert schemas.PublicationIn.read({}).version is None
+    with pytest.raises(FieldsInvalid):
+        schemas.PublicationIn.read({"version": ""})

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from jinba_mcp.core.toolsets import Source, SourceTool
+from jinba_mcp.domain.sandboxes import Sandbox
+from jinba_mcp.domain.sources import Source, SourceTool
 from tests.faces.rest.conftest import GREET, Rest
 
 TOOLSET = "/v1/orgs/default/toolsets/greeting-tools"
@@ -12,8 +13,9 @@ VERSIONS = TOOLSET + "/versions"
 async def save_draft(rest: Rest, code: str = GREET + "# changed", **fields: Any) -> None:
     rest.clock.advance(seconds=1)
     owner = await rest.core.organizations.operator("default")
-    source = Source(slug="greeting-tools", tools=(SourceTool(slug="greet", code=code),), **fields)
-    await rest.core.toolsets.save_draft(owner, "default", source)
+    tools = (SourceTool(slug="greet", code=code),)
+    source = Source(slug="greeting-tools", tools=tools, sandbox=Sandbox(provider="inprocess"), **fields)
+    await rest.core.drafts.save(owner, "default", source)
 
 
 async def test_the_draft_is_published_under_a_number(rest: Rest) -> None:
@@ -73,9 +75,17 @@ async def test_two_versions_are_compared(rest: Rest) -> None:
         "toVersion": "1.0.1",
         "added": [],
         "removed": ["fail"],
-        "changed": [{"tool": "greet", "fields": ["code"]}],
+        "changed": diff["changed"],
         "toolSetFields": ["description"],
+        "packages": [],
+        "sandbox": [],
+        "breaking": [{"tool": "fail", "pointer": "", "kind": "tool_removed", "detail": "the tool is gone"}],
     }
+    [changed] = diff["changed"]
+    assert (changed["tool"], changed["fields"]) == ("greet", ["code"])
+    assert "+# changed" in changed["code"]
+    draft = (await rest.ask("GET", VERSIONS + "/1.0.1/diff/draft", "read")).json()
+    assert (draft["toVersion"], draft["changed"], draft["breaking"]) == ("draft", [], [])
 
 
 async def test_activation_goes_forward_and_back(rest: Rest) -> None:
@@ -89,3 +99,43 @@ async def test_activation_goes_forward_and_back(rest: Rest) -> None:
     assert (unknown.status_code, unknown.json()["code"]) == (404, "version.not_found")
     nothing = await rest.ask("PUT", TOOLSET + "/published-version", "write")
     assert (nothing.status_code, nothing.json()["code"]) == (400, "request.malformed")
+
+
+async def test_a_deprecated_version_runs_and_warns(rest: Rest) -> None:
+    await rest.push()
+    marks = {"deprecated": True, "deprecationMessage": "Use 2.0.0."}
+    marked = (await rest.ask("PATCH", VERSIONS + "/1.0.0", "write", json=marks)).json()
+    assert (marked["deprecatedAt"], marked["deprecationMessage"]) == ("2026-11-21T12:00:00.000Z", "Use 2.0.0.")
+    run = (await rest.ask("POST", TOOLSET + "/tools/greet/run", "execute", json={"name": "Al"})).json()
+    assert (run["success"], run["warnings"]) == (True, ["Version 1.0.0 is deprecated: Use 2.0.0."])
+    await rest.ask("PATCH", VERSIONS + "/1.0.0", "write", json={"deprecated": False})
+    run = (await rest.ask("POST", TOOLSET + "/tools/greet/run", "execute", json={"name": "Al"})).json()
+    assert "warnings" not in run
+
+
+async def test_a_yanked_version_runs_only_when_pinned_until_that_is_taken_back(rest: Rest) -> None:
+    await rest.push()
+    run = TOOLSET + "/tools/greet/run"
+    yanked = await rest.ask("PATCH", VERSIONS + "/1.0.0", "write", json={"yanked": True, "yankReason": "It leaks."})
+    assert (yanked.json()["yankedAt"] is None, yanked.json()["yankReason"]) == (False, "It leaks.")
+    assert (await rest.ask("GET", TOOLSET, "read")).json()["publishedVersion"] is None
+    unpinned = await rest.ask("POST", run, "execute", json={"name": "Al"})
+    assert (unpinned.status_code, unpinned.json()["code"]) == (404, "version.not_found")
+    pinned = (await rest.ask("POST", run + "?version=1.0.0", "execute", json={"name": "Al"})).json()
+    assert (pinned["success"], pinned["warnings"]) == (True, ["Version 1.0.0 is yanked: It leaks."])
+    refused = await rest.ask("PUT", TOOLSET + "/published-version", "write", json={"version": "1.0.0"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "version.yanked")
+    back = (await rest.ask("PATCH", VERSIONS + "/1.0.0", "write", json={"yanked": False})).json()
+    assert (back["yankedAt"], back["yankReason"]) == (None, None)
+    assert (
+        await rest.ask("PUT", TOOLSET + "/published-version", "write", json={"version": "1.0.0"})
+    ).status_code == 200
+    assert (await rest.ask("POST", run, "execute", json={"name": "Al"})).status_code == 200
+
+
+async def test_marks_that_are_none_are_refused(rest: Rest) -> None:
+    await rest.push()
+    bodies = [{"yanked": "yes"}, {"deprecationMessage": "x" * 1_001}, {"yankReason": "\x00"}, {"version": "2.0.0"}]
+    for body in bodies:
+        assert (await rest.ask("PATCH", VERSIONS + "/1.0.0", "write", json=body)).status_code == 400, body
+    assert (await rest.ask("PATCH", VERSIONS + "/9.0.0", "write", json={})).json()["code"] == "version.not_found"

@@ -1,13 +1,27 @@
 """What all wire schemas share: names, times, pages."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from jinba_mcp.domain.errors import CursorInvalid, FieldsInvalid
 from jinba_mcp.domain.pages import Page, encode_cursor
-from jinba_mcp.faces.rest.wire import AnyQuery, In, Instant, InstantIn, NoQuery, Out, PageOut, PageQuery, Text, page_out
+from jinba_mcp.faces.rest.wire import (
+    WHOLE,
+    AnyQuery,
+    In,
+    Instant,
+    InstantIn,
+    NoQuery,
+    Out,
+    PageOut,
+    PageQuery,
+    Text,
+    page_out,
+)
 
 
 class EventIn(In):
@@ -87,3 +101,25 @@ def test_a_page_of_records_becomes_a_page_on_the_wire() -> None:
     page = page_out(EventPage, Page(items=(at,), next_cursor="evt_1"), lambda found: EventOut(happened_at=found))
     assert page == EventPage(data=[EventOut(happened_at=at)], next_cursor=encode_cursor("evt_1"))
     assert page_out(EventPage, Page[datetime](items=()), lambda found: EventOut(happened_at=found)).next_cursor is None
+
+
+class CountIn(In):
+    count: Annotated[int, Field(ge=0, strict=True), WHOLE]
+
+
+def test_an_integer_may_be_written_with_a_fraction_of_nothing() -> None:
+    count = CountIn.read({"count": 5.0}).count
+    assert (count, type(count)) == (5, int)
+    assert CountIn.model_json_schema()["properties"]["count"] == {"minimum": 0, "title": "Count", "type": "integer"}
+
+
+@pytest.mark.parametrize("count", ["5", True, 5.5, -1.0, None])
+def test_nothing_else_is_an_integer(count: float | str | None) -> None:
+    with pytest.raises(FieldsInvalid):
+        CountIn.read({"count": count})
+
+
+def test_the_document_says_that_text_has_no_nul() -> None:
+    described = EventIn.model_json_schema()["properties"]["what"]
+    assert described["maxLength"] == 200
+    assert [bool(re.search(described["pattern"], text)) for text in ("", "a\nb", "a\0b")] == [True, True, False]

@@ -66,7 +66,7 @@ async def test_a_client_that_hangs_up_in_the_middle_is_noticed() -> None:
 
 
 async def test_a_body_that_never_ends_is_given_up() -> None:
-    with anyio.fail_after(5), pytest.raises(MalformedBody, match="did not arrive"):
+    with anyio.fail_after(60), pytest.raises(MalformedBody, match="did not arrive"):
         await read_body(never, headers(), 4, deadline_s=0.01)
 
 

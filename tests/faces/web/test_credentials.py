@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from jinba_mcp import logs
+from jinba_mcp.domain.caller import operator
 from jinba_mcp.domain.errors import (
     AddressForbidden,
     CredentialsConflict,
     KeyMalformed,
     KeyMissing,
 )
-from jinba_mcp.faces.web.credentials import authenticate, presented_key
+from jinba_mcp.faces.web.credentials import authenticate, in_the_name_of, presented_key
 from tests.databases import migrated_sqlite_file, sqlite_url
 from tests.faces.rest.conftest import Rest, rest, serve
 
@@ -85,3 +86,21 @@ async def test_the_client_address_counts(rest: Rest) -> None:
 async def test_no_key_is_said_to_be_missing(rest: Rest) -> None:
     with pytest.raises(KeyMissing):
         await authenticate(rest.core, {"headers": []})
+
+
+async def test_a_request_in_process_brings_its_caller(rest: Rest) -> None:
+    caller, seen = operator(), []
+
+    async def look(scope: Any, _receive: Any, _send: Any) -> None:
+        seen.append(await authenticate(rest.core, scope))
+
+    headers = pairs(("x-api-key", await rest.secret("read")))
+    await in_the_name_of(caller, look)({"headers": headers}, None, None)  # type: ignore[arg-type]  # look needs none
+    assert seen == [caller]
+
+
+async def test_no_header_brings_a_caller(rest: Rest) -> None:
+    headers = pairs(("jinba.caller", "operator"), ("jinba-caller", "operator"))
+    scope: Any = {"headers": headers, "query_string": b"jinba.caller=operator"}
+    with pytest.raises(KeyMissing):
+        await authenticate(rest.core, scope)

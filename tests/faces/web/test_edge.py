@@ -69,7 +69,7 @@ def edge(**fields: Any) -> Edge:
 async def ask(app: Edge, path: str = "/show", method: str = "GET", **headers: str) -> httpx2.Response:
     transport = httpx2.ASGITransport(app=app)
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await client.request(method, path, headers=sent)
 
@@ -246,6 +246,6 @@ async def test_lifespan_passes_through() -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await edge()({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

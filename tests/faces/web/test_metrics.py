@@ -1,9 +1,11 @@
 """Counts for Prometheus."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from jinba_mcp.domain.runs import Run, RunError, RunStatus
+from jinba_mcp.faces.web import metrics as web_metrics
 from jinba_mcp.faces.web.metrics import Metrics
 from tests.runs import NOON, a_run
 
@@ -46,3 +48,15 @@ def test_each_app_counts_for_itself() -> None:
     first, second = Metrics(), Metrics()
     first.observe_run(ended_run())
     assert "jinba_runs_total{" not in second.exposition().decode()
+
+
+def test_what_a_process_was_doing_is_forgotten_with_it_and_what_it_did_is_not(tmp_path: Path) -> None:
+    """The names of the files are prometheus_client's; `tests/resilience/test_workers.py` has real ones."""
+    for name in ("gauge_livesum_7.db", "gauge_livesum_8.db", "counter_7.db"):
+        (tmp_path / name).touch()
+    web_metrics.forget(tmp_path, 7)
+    assert {path.name for path in tmp_path.iterdir()} == {"gauge_livesum_8.db", "counter_7.db"}
+
+
+def test_a_shared_folder_that_nobody_has_counted_in_shows_nothing(tmp_path: Path) -> None:
+    assert Metrics(tmp_path).exposition() == b""

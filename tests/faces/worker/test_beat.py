@@ -24,7 +24,25 @@ async def test_it_beats_while_the_block_runs_and_survives_a_failure(
 
     monkeypatch.setattr(beat, "BEAT_EVERY_S", 0)
     monkeypatch.setattr(type(world.core.health), "beat", lambda _: counted())
-    with caplog.at_level(logging.ERROR), anyio.fail_after(5):
+    with caplog.at_level(logging.ERROR), anyio.fail_after(60):
         async with beat.beating(world.core):
             await enough.wait()
     assert [record.message for record in caplog.records] == ["heartbeat failed"]
+
+
+async def test_it_keeps_the_places_of_runs_even_while_the_database_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed = anyio.Event()
+
+    async def renew() -> None:
+        renewed.set()
+
+    async def away() -> None:
+        raise RuntimeError("the database is away")
+
+    monkeypatch.setattr(type(world.core.limits), "renew", lambda _: renew())
+    monkeypatch.setattr(type(world.core.health), "beat", lambda _: away())
+    with anyio.fail_after(5):
+        async with beat.beating(world.core):
+            await renewed.wait()
