@@ -1,4 +1,4 @@
-"""The composition root: settings to store, engines and core, and those to the faces. No logic."""
+"""The composition root: settings to store, engines and core; `serving` puts the HTTP faces over them. No logic."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -6,24 +6,20 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.types import ASGIApp
-
-from jinba_mcp import __version__
 from jinba_mcp.clock import system_clock
 from jinba_mcp.core import core
-from jinba_mcp.core.core import Core
-from jinba_mcp.core.engines import INPROCESS, Engines
+from jinba_mcp.core.core import Admission, Core
+from jinba_mcp.core.limits import Limits
+from jinba_mcp.core.users import SignUp
+from jinba_mcp.domain.limits import Quota, Quotas
 from jinba_mcp.domain.runs import Run
-from jinba_mcp.faces.rest.routes import routes as rest_routes
-from jinba_mcp.faces.web.edge import Edge
-from jinba_mcp.faces.web.metrics import Metrics
-from jinba_mcp.faces.web.sites import Site
-from jinba_mcp.faces.worker import beat
-from jinba_mcp.sandbox.engine import Limits
-from jinba_mcp.sandbox.inprocess import InProcessEngine
+from jinba_mcp.outbound.mail import Security, SmtpSender, SmtpServer
+from jinba_mcp.outbound.targets import Targets
+from jinba_mcp.outbound.webhooks import HttpCourier
 from jinba_mcp.settings import Settings
+from jinba_mcp.storage.counters import Counters, MemoryCounters
 from jinba_mcp.storage.store import Store
+from jinba_mcp.workshop import working
 
 
 @dataclass(frozen=True)
@@ -36,60 +32,75 @@ class App:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, observe: Callable[[Run], None] = lambda _: None) -> AsyncIterator[App]:
+async def opened(
+    settings: Settings, *, observe: Callable[[Run], None] = lambda _: None, is_server: bool = False
+) -> AsyncIterator[App]:
     """Open store and engines, as they are: nothing is migrated or loaded. Closes both at the end.
 
     Raises:
         Unavailable: the database cannot be opened.
+        Invalid: a setting of the limits cannot be used.
     """
-    store = await Store.open(settings.database)
-    engines = Engines({INPROCESS: InProcessEngine(max_threads=settings.inprocess_threads)})
-    limits = Limits(
-        timeout_s=settings.run_timeout_s,
-        output_bytes=settings.run_output_bytes,
-        log_bytes=settings.run_log_bytes,
-    )
+    limits = _limits(settings)
+    store = await Store.open(settings.database, beacon=settings.data_dir.expanduser().absolute() / "changes")
     try:
-        yield App(settings, store, core.build(store, engines, system_clock, limits=limits, observe=observe))
+        async with working(settings, is_server=is_server) as workshop:
+            built = core.build(
+                store,
+                system_clock,
+                workshop,
+                observe=observe,
+                admission=_admission(settings),
+                courier=HttpCourier(Targets(settings.webhook_private_hosts)),
+                limits=limits,
+            )
+            yield App(settings, store, built)
     finally:
-        await engines.close()
+        await limits.close()
         await store.close()
 
 
-@dataclass(frozen=True)
-class WebApp:
-    """What a web server runs, and how to end the streams that would keep it from stopping."""
-
-    asgi: ASGIApp
-    close_streams: Callable[[], None]
-
-
-def web(app: App, metrics: Metrics) -> WebApp:
-    """The HTTP faces over an open application."""
-    from jinba_mcp.faces.mcp.http import McpHttp  # noqa: PLC0415  takes as long to import as all else, for servers only
-
-    settings = app.settings
-    mcp = McpHttp(app.core, __version__, max_body_bytes=settings.max_body_bytes)
-    site = Site(public_url=settings.public_url)
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with mcp.running(), beat.beating(app.core):
-            yield
-            await app.core.runs.drain(0)
-
-    routes = [
-        *rest_routes(app.core, site, metrics, max_body_bytes=settings.max_body_bytes),
-        *mcp.routes(),
-    ]
-    edge = Edge(
-        Starlette(routes=routes, lifespan=lifespan),
-        metrics=metrics,
-        public_url=settings.public_url,
-        hosts=(settings.host, *settings.allowed_hosts),
-        origins=settings.allowed_origins,
+def _limits(settings: Settings) -> Limits:
+    quotas = Quotas(
+        key=_quota(settings, "key_requests", "key_runs"),
+        organization=_quota(settings, "organization_requests", "organization_runs"),
+        tool=_quota(settings, "tool_runs", "tool_runs"),
+        address=Quota(per_minute=settings.address_requests_per_minute or None),
     )
-    return WebApp(asgi=edge, close_streams=mcp.listeners.close_all)
+    return Limits(_counters(settings), quotas, fails_open=settings.limits_fail == "open")
+
+
+def _quota(settings: Settings, counted: str, in_flight: str) -> Quota:
+    return Quota(
+        per_minute=getattr(settings, f"{counted}_per_minute") or None,
+        per_day=getattr(settings, f"{counted}_per_day") or None,
+        at_once=getattr(settings, f"{in_flight}_at_once") or None,
+    )
+
+
+def _counters(settings: Settings) -> Counters:
+    url = "" if settings.limits_url is None else settings.limits_url.get_secret_value()
+    if not url:
+        return MemoryCounters(system_clock)
+    from jinba_mcp.storage.redis_counters import RedisCounters  # noqa: PLC0415  a quarter of a second, for few
+
+    return RedisCounters(url)
+
+
+def _admission(settings: Settings) -> Admission:
+    sender = None
+    if settings.smtp_host is not None:
+        server = SmtpServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=settings.smtp_from,
+            security=Security(settings.smtp_security),
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+        )
+        sender = SmtpSender(server)
+    base_url = (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    return Admission(sign_up=SignUp(settings.sign_up), sender=sender, base_url=base_url)
 
 
 def toolsets_roots(settings: Settings) -> tuple[Path, ...]:

@@ -11,6 +11,8 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 organization_id: ContextVar[str | None] = ContextVar("organization_id", default=None)
 key_id: ContextVar[str | None] = ContextVar("key_id", default=None)
 run_id: ContextVar[str | None] = ContextVar("run_id", default=None)
+client_address: ContextVar[str | None] = ContextVar("client_address", default=None)
+"""For the audit log; no log line has it."""
 
 _BOUND = {"request_id": request_id, "organization_id": organization_id, "key_id": key_id, "run_id": run_id}
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}

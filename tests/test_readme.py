@@ -12,6 +12,7 @@ from jinba_mcp.faces.rest.routes import OPERATIONS
 from jinba_mcp.faces.web.error_docs import documented_errors
 from jinba_mcp.faces.web.problems import status_of
 from jinba_mcp.settings import PREFIX, Settings
+from tests.test_settings import sentences
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -20,8 +21,9 @@ README = (ROOT / "README.md").read_text()
 def settings_table() -> str:
     """Every setting, as README shows it."""
     rows = ["| variable | default | what it is |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        rows.append(f"| `{PREFIX}{name.upper()}` | {_default(name, field.default)} | {field.description} |")
+    for name, sentence in sentences().items():
+        default = Settings.model_fields[name].default
+        rows.append(f"| `{PREFIX}{name.upper()}` | {_default(name, default)} | {sentence} |")
     return "\n".join(rows)
 
 

@@ -1,5 +1,8 @@
 """Settings: read once from `JINBA_*`, bounded, frozen, and strict about names."""
 
+import ast
+import inspect
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,9 +28,20 @@ def test_without_any_variable_the_server_is_local_and_embedded(monkeypatch: pyte
     assert here.allowed_hosts == here.allowed_origins == ()
 
 
+def sentences() -> dict[str, str]:
+    """What stands below each setting in the code."""
+    statements = ast.parse(inspect.getsource(Settings)).body[0]
+    assert isinstance(statements, ast.ClassDef)
+    return {
+        field.target.id: ast.literal_eval(below.value)
+        for field, below in pairwise(statements.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr)
+    }
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_says_what_it_is(name: str) -> None:
-    assert (Settings.model_fields[name].description or "").endswith(".")
+    assert sentences()[name].endswith(".")
 
 
 @pytest.mark.parametrize(

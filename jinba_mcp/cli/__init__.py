@@ -1,21 +1,24 @@
 """The operators' command line: parse, call the app, print, choose the exit code.
 
-One file per noun, loaded when its command is asked for, so that `--help` answers at once. A command works on the local
-registry in the name of whoever holds the machine, except `connect`, which speaks to a remote one. Nothing is decided
-here: commands hand their words to the core and show what comes back. Exit codes: 0 it worked, 1 it did not, 2 the
-command or a setting is wrong, 130 interrupted.
+One file per noun, loaded when its command is asked for, so that `--help` answers at once. Most commands speak REST by
+`client`: over the network to a server, or in process to the local registry, in the name of whoever holds the machine
+(`reach`). What only that one may do, such as `db`, goes to the core (`local`). Nothing is decided here: commands hand
+their words over and show what comes back. Exit codes: 0 it worked, 1 it did not, 2 the command or a setting is wrong,
+130 interrupted.
 """
 
 import difflib
+import gc
 import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from jinba_mcp.cli import output
 
@@ -26,11 +29,20 @@ NOUNS = {
     "stdio": "Serve the local registry to one MCP client over standard input and output.",
     "connect": "Bridge a client that only speaks stdio to a remote MCP endpoint.",
     "mcp-json": "Print the configuration that connects an MCP client.",
+    "login": "Keep the key to a server, and have commands work there.",
+    "logout": "Forget the key to a server.",
+    "profiles": "List the servers logged in to, and choose between them.",
     "keys": "Create, list, rotate and revoke API keys.",
-    "toolsets": "Push, publish, activate and compare ToolSets.",
+    "toolsets": "Write, push, publish, test and compare ToolSets.",
+    "env": "Set the variables and secrets of ToolSets.",
     "tools": "List and run tools.",
-    "runs": "Look at what ran.",
-    "orgs": "Create and list organizations.",
+    "runs": "Look at what ran, follow it, cancel it, run it again.",
+    "orgs": "Create, list, rename and delete organizations.",
+    "users": "Add, list and remove users.",
+    "members": "List, invite, promote and remove members of an organization.",
+    "webhooks": "Create, list, test, rotate and delete webhooks.",
+    "credits": "Show, grant, set and unset credits.",
+    "audit": "Read, export and verify the log of who changed what.",
     "db": "Upgrade, check and back up the database.",
     "doctor": "Check this installation and say what to do.",
 }
@@ -42,21 +54,41 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in NOUNS:
+            if ctx.resilient_parsing:
+                return None
             near = difflib.get_close_matches(cmd_name, NOUNS, n=1)
             ctx.fail(f"There is no command '{cmd_name}'.{f' Did you mean {near[0]}?' if near else ''}")
-        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
+        with _nothing_collected():
+            module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """The nouns by their sentences: to load each for its own takes longer than anyone waits for a Tab."""
+        nouns: dict[str, Any] = {noun: TyperCommand(noun, help=sentence) for noun, sentence in NOUNS.items()}
+        light = TyperGroup(name=ctx.info_name, commands=nouns, params=self.params)
+        with light.make_context(PROGRAM, [], resilient_parsing=True) as inner:
+            return light.shell_complete(inner, incomplete)
 
     def format_commands(self, _: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(NOUNS.items()))
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """What modules are made of is no garbage, and to look through it again and again is a twentieth of an import."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 app = typer.Typer(
     cls=_Commands,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     no_args_is_help=True,
     context_settings=output.CONTEXT,

@@ -15,7 +15,10 @@ from jinba_mcp import __version__, logs
 from jinba_mcp.app import App, opened, toolsets_roots
 from jinba_mcp.cli import addresses, local, output
 from jinba_mcp.cli.options import AsJson, single
+from jinba_mcp.core.health import SandboxReport
 from jinba_mcp.domain.errors import JinbaError
+from jinba_mcp.domain.isolation import Level
+from jinba_mcp.domain.sandboxes import INPROCESS
 from jinba_mcp.settings import Settings
 
 app = single()
@@ -101,15 +104,28 @@ async def _database(settings: Settings) -> list[Finding]:
 
 async def _examined(app: App) -> list[Finding]:
     readiness = await app.core.health.readiness()
-    engines = Finding(State.OK, "engines", f"Tools run in: {', '.join(readiness.engines)}.")
-    if not readiness.engines:
-        engines = Finding(State.FAIL, "engines", "There is none, so no tool can run.", "Reinstall jinba-mcp.")
+    engines = [sandbox(report) for report in readiness.sandboxes]
     if readiness.schema_revision is None and readiness.problem is not None:
-        return [Finding(State.OK, "database", "Reachable, and empty; the first command sets it up."), engines]
+        return [Finding(State.OK, "database", "Reachable, and empty; the first command sets it up."), *engines]
     problems = await app.store.check()
     if not problems:
-        return [Finding(State.OK, "database", f"Healthy, at revision {readiness.schema_revision}."), engines]
-    return [*(Finding(State.FAIL, "database", problem) for problem in problems), engines]
+        return [Finding(State.OK, "database", f"Healthy, at revision {readiness.schema_revision}."), *engines]
+    return [*(Finding(State.FAIL, "database", problem) for problem in problems), *engines]
+
+
+def sandbox(report: SandboxReport) -> Finding:
+    """What an engine walls code in with, and what that does not stop."""
+    name, walls = report.name, report.isolation
+    if report.problem is not None:
+        return Finding(State.FAIL, "sandbox", f"{name}: {_sentence(report.problem)}")
+    if walls.provider == INPROCESS:
+        return Finding(State.OK, "sandbox", f"{name}: no walls; for the operator's own folders that ask for it.")
+    detail = f"{name}: {walls.tier}, isolation {walls.level.value}."
+    if walls.level is Level.NONE:
+        return Finding(State.WARN, "sandbox", detail, "Code may do all that the server may; unset JINBA_SANDBOX.")
+    if walls.weaker:
+        return Finding(State.WARN, "sandbox", f"{detail} Not stopped: {', '.join(walls.weaker)}.", "See the README.")
+    return Finding(State.OK, "sandbox", detail)
 
 
 def folders(settings: Settings) -> list[Finding]:
@@ -152,6 +168,10 @@ def node() -> Finding:
         advice = "Only 'mcp-json --remote' needs it; 'jinba-mcp connect' does the same without."
         return Finding(State.WARN, "node", "npx is not on the PATH.", advice)
     return Finding(State.OK, "node", f"npx at {found}, for mcp-remote.")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
 
 
 def _any_failed(findings: list[Finding]) -> bool:

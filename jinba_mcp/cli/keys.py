@@ -1,26 +1,32 @@
 """`jinba-mcp keys`: API keys of an organization, and personal keys of a user."""
 
 import sys
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from pydantic.alias_generators import to_camel
 
-from jinba_mcp.cli import addresses, answers, local, output
+from jinba_mcp.cli import addresses, answers, local, output, reach
 from jinba_mcp.cli.options import DEFAULT_ORGANIZATION, AsJson, Org, duration_s, group, instant
+from jinba_mcp.client import AsyncJinba
+from jinba_mcp.client.documents import IssuedKey, Key
 from jinba_mcp.clock import system_clock
-from jinba_mcp.core.core import Core
-from jinba_mcp.core.keys import IssuedKey, KeyTerms
-from jinba_mcp.domain.caller import Caller
-from jinba_mcp.domain.keys import Key, KeyKind
-from jinba_mcp.faces.rest.key_schemas import issued_key_out, key_out
+from jinba_mcp.domain.caller import operator
 from jinba_mcp.faces.web import sites
 
-app = group("Create, list, rotate and revoke API keys.")
+if TYPE_CHECKING:
+    from jinba_mcp.app import App
+    from jinba_mcp.core.keys import KeyTerms
+
+app = group("Create, list, rotate and revoke API keys.", reaches=True)
+
+T = TypeVar("T")
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The id of the key, as `keys list` shows it.")]
 
 OfUser = Annotated[
-    str | None, typer.Option("--user", metavar="EMAIL", help="Look at the personal keys of this user instead.")
+    str | None, typer.Option("--user", metavar="EMAIL", help="The personal keys of this user; not on a server.")
 ]
 
 _OPTIONS = {"scopes": "--scope", "toolsets": "--toolset", "tools": "--tool", "allowed_ips": "--allow-ip"}
@@ -48,46 +54,65 @@ def create(  # noqa: PLR0913  a key has these terms
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="WHEN", help="A duration such as 30d, or a time in RFC 3339.")
     ] = None,
+    rate_limit: Annotated[
+        int | None, typer.Option("--rate-limit", metavar="COUNT", help="Accept so many requests a minute with the key.")
+    ] = None,
     user: Annotated[
         str | None,
-        typer.Option("--user", metavar="EMAIL", help="Make it a personal key, which acts as this user everywhere."),
+        typer.Option("--user", metavar="EMAIL", help="Make it a personal key of this user; not on a server."),
     ] = None,
     org: Org = DEFAULT_ORGANIZATION,
     as_json: AsJson = False,
 ) -> None:
     """Create a key and print it, this one time."""
+    from jinba_mcp.core.keys import KeyTerms  # noqa: PLC0415  the core, which no other verb needs on a server
+
     given = {"scopes": scope, "toolsets": toolset, "tools": tool, "allowed_ips": allow_ip}
     values: dict[str, object] = {field: tuple(value) for field, value in given.items() if value}
     expires_at = None if expires is None else instant("--expires", expires, system_clock())
-    terms = local.record(KeyTerms, {"name": name, "expires_at": expires_at, **values}, _OPTIONS)
+    terms = local.record(
+        KeyTerms, {"name": name, "expires_at": expires_at, "rate_limit": rate_limit, **values}, _OPTIONS
+    )
 
-    async def issue(core: Core, caller: Caller) -> IssuedKey:
-        if user is not None:
-            return await core.keys.issue_personal(caller, terms, email=user)
-        return await core.keys.issue(caller, org, terms)
+    sent = _told(terms)
 
-    _show_issued(local.as_operator(org, issue), org, as_json=as_json)
+    async def issue(jinba: AsyncJinba) -> IssuedKey:
+        return await jinba.keys.issue(**sent)
+
+    async def issue_personal(app: "App") -> IssuedKey:
+        from jinba_mcp.faces.rest.key_schemas import issued_key_out  # noqa: PLC0415  as in `local.with_app`
+
+        base = addresses.base_url(app.settings)
+        issued = await app.core.keys.issue_personal(operator(), terms, email=user)
+        told: IssuedKey = answers.told(issued_key_out(issued, base, sites.everything_endpoint(base)))
+        return told
+
+    _show_issued(reach.on_server(org, issue) if user is None else _of_user(issue_personal), as_json=as_json)
 
 
 @app.command("list")
 def list_keys(*, user: OfUser = None, org: Org = DEFAULT_ORGANIZATION, as_json: AsJson = False) -> None:
     """List the keys of an organization, or the personal keys of a user, newest first."""
 
-    async def gather(core: Core, caller: Caller) -> list[Key]:
-        if user is not None:
-            return await local.all_of(lambda request: core.keys.page_personal(caller, request, email=user))
-        return await local.all_of(lambda request: core.keys.page(caller, org, request))
+    async def gather(jinba: AsyncJinba) -> list[Key]:
+        return [key async for key in jinba.keys.list()]
 
-    found = local.as_operator(org, gather)
+    async def gather_personal(app: "App") -> list[Key]:
+        from jinba_mcp.faces.rest.key_schemas import key_out  # noqa: PLC0415  as in `local.with_app`
+
+        found = await local.all_of(lambda request: app.core.keys.page_personal(operator(), request, email=user))
+        return [answers.told(key_out(key)) for key in found]
+
+    found = reach.on_server(org, gather) if user is None else _of_user(gather_personal)
     if as_json:
-        answers.listing(key_out(key) for key in found)
+        answers.listed(found)
         return
     output.table(
         ["ID", "NAME", "PREFIX", "SCOPES", "NARROWED TO", "CREATED", "LAST USED", "EXPIRES"],
         [
             (
-                key.id, key.name, key.prefix + "…", key.scopes,
-                _narrowing(key), key.created_at, key.last_used_at, key.expires_at,
+                key["id"], key["name"], key["prefix"] + "…", key["scopes"], _narrowing(key),
+                *(answers.instant(at) for at in (key["createdAt"], key["lastUsedAt"], key["expiresAt"])),
             )
             for key in found
         ],
@@ -97,16 +122,19 @@ def list_keys(*, user: OfUser = None, org: Org = DEFAULT_ORGANIZATION, as_json: 
 @app.command()
 def revoke(key_id: KeyId, *, user: OfUser = None, org: Org = DEFAULT_ORGANIZATION, as_json: AsJson = False) -> None:
     """End a key for good; the next request with it is refused. Its runs stay."""
-    if sys.stdin.isatty() and not _confirms(f"Revoke {key_id} for good?"):
+    if sys.stdin.isatty() and not output.confirms(f"Revoke {key_id} for good?"):
         raise output.Failed("Nothing was revoked.")
 
-    async def end(core: Core, caller: Caller) -> None:
-        if user is not None:
-            await core.keys.revoke_personal(caller, key_id, email=user)
-        else:
-            await core.keys.revoke(caller, org, key_id)
+    async def end(jinba: AsyncJinba) -> None:
+        await jinba.keys.revoke(key_id)
 
-    local.as_operator(org, end)
+    async def end_personal(app: "App") -> None:
+        await app.core.keys.revoke_personal(operator(), key_id, email=user)
+
+    if user is None:
+        reach.on_server(org, end)
+    else:
+        _of_user(end_personal)
     if as_json:
         output.document({"id": key_id, "revoked": True})
     else:
@@ -126,30 +154,31 @@ def rotate(
     """Give a key a new secret and print it, this one time."""
     overlap_s = duration_s("--overlap", overlap)
 
-    async def renew(core: Core, caller: Caller) -> IssuedKey:
-        return await core.keys.rotate(caller, org, key_id, overlap_s=overlap_s)
+    async def renew(jinba: AsyncJinba) -> IssuedKey:
+        return await jinba.keys.rotate(key_id, overlap_s=overlap_s)
 
-    _show_issued(local.as_operator(org, renew), org, as_json=as_json)
-
-
-def _confirms(question: str) -> bool:
-    # Asked by hand, because typer writes part of its prompt to standard output.
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    _show_issued(reach.on_server(org, renew), as_json=as_json)
 
 
-def _show_issued(issued: IssuedKey, org: str, *, as_json: bool) -> None:
+def _of_user(work: "Callable[[App], Awaitable[T]]") -> T:
+    """Work on someone else's personal keys, which only whoever holds the machine may."""
+    reach.require_local("--user")
+    return local.with_app(work)
+
+
+def _told(terms: "KeyTerms") -> dict[str, Any]:
+    """The terms as REST calls them."""
+    return {to_camel(field): value for field, value in terms.model_dump(mode="json").items()}
+
+
+def _show_issued(issued: IssuedKey, *, as_json: bool) -> None:
     if as_json:
-        base = addresses.base_url(local.read_settings())
-        is_personal = issued.key.kind is KeyKind.PERSONAL
-        endpoint = sites.everything_endpoint(base) if is_personal else sites.organization_endpoint(base, org)
-        answers.one(issued_key_out(issued, base, endpoint))
+        output.document(issued)
         return
-    output.line(issued.secret)
-    output.note(f"This is {issued.key.id}, shown only this once. Keep it; there is no way to see it again.")
+    output.line(issued["key"])
+    output.note(f"This is {issued['id']}, shown only this once. Keep it; there is no way to see it again.")
 
 
 def _narrowing(key: Key) -> str:
-    parts = [*(key.toolsets or ()), *(key.tools or ()), *(key.allowed_ips or ())]
+    parts = [*(key["toolsets"] or ()), *(key["tools"] or ()), *(key["allowedIps"] or ())]
     return ", ".join(parts) or "-"

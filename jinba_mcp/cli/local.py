@@ -1,24 +1,27 @@
-"""The local registry, opened for one command in the name of the operator."""
+"""The local registry, opened for one command in the name of the operator; and what any command says and runs with."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from pydantic import BaseModel, ValidationError
 
-from jinba_mcp import logs, settings
-from jinba_mcp.app import App, opened
+from jinba_mcp import __version__, logs, settings
 from jinba_mcp.cli.output import Failed, Misused
-from jinba_mcp.core.core import Core
 from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.errors import ArgumentsInvalid, FieldsInvalid, JinbaError
 from jinba_mcp.domain.pages import MAX_LIMIT, Page, PageRequest
-from jinba_mcp.domain.runs import Run
 from jinba_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from jinba_mcp.app import App
+    from jinba_mcp.core.core import Core
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
+
+CLIENT = f"jinba-mcp {__version__}"
+"""What runs are recorded to have been called by."""
 
 
 def read_settings() -> Settings:
@@ -65,7 +68,7 @@ def run(work: Callable[[], Awaitable[T]], *, on_uvloop: bool = False) -> T:
         raise leaf from None
 
 
-def with_app(work: Callable[[App], Awaitable[T]], *, migrates: bool = True) -> T:
+def with_app(work: "Callable[[App], Awaitable[T]]", *, migrates: bool = True) -> T:
     """Run `work` on the open registry, which is set up if it never was; `migrates` also brings its schema up to date.
 
     Raises:
@@ -76,6 +79,8 @@ def with_app(work: Callable[[App], Awaitable[T]], *, migrates: bool = True) -> T
     quiet = "warning" if current.log_level == "info" else current.log_level
     logs.configure(quiet, current.log_format)
 
+    from jinba_mcp.cli.registry import registry  # noqa: PLC0415  the server, which commands on another do without
+
     async def inside() -> T:
         async with registry(current, migrates=migrates) as app:
             return await work(app)
@@ -83,7 +88,7 @@ def with_app(work: Callable[[App], Awaitable[T]], *, migrates: bool = True) -> T
     return run(inside)
 
 
-def as_operator(organization: str, work: Callable[[Core, Caller], Awaitable[T]]) -> T:
+def as_operator(organization: str, work: "Callable[[Core, Caller], Awaitable[T]]") -> T:
     """Run `work` as the operator at work in one organization.
 
     Raises:
@@ -91,25 +96,10 @@ def as_operator(organization: str, work: Callable[[Core, Caller], Awaitable[T]])
         Misused: a setting is wrong.
     """
 
-    async def inside(app: App) -> T:
+    async def inside(app: "App") -> T:
         return await work(app.core, await app.core.organizations.operator(organization))
 
     return with_app(inside)
-
-
-@asynccontextmanager
-async def registry(
-    current: Settings, *, migrates: bool = True, observe: Callable[[Run], None] = lambda _: None
-) -> AsyncIterator[App]:
-    """The open registry, which is set up if it never was; `migrates` also brings its schema up to date."""
-    async with opened(current, observe=observe) as app:
-        revision = await app.store.schema_revision()
-        # Looked at first, because migrating takes the write lock even when there is nothing to do.
-        if revision is None or (migrates and revision != app.store.head_revision()):
-            await app.store.upgrade()
-        if revision is None or migrates:
-            await app.core.organizations.ensure_default()
-        yield app
 
 
 async def all_of(page: Callable[[PageRequest], Awaitable[Page[T]]]) -> list[T]:

@@ -1,11 +1,15 @@
 """Options that several commands share, and how their values are read."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, TypeAlias
+from functools import wraps
+from typing import Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
+from jinba_mcp.cli import output, reach
 from jinba_mcp.cli.output import CONTEXT, Misused
 
 DEFAULT_ORGANIZATION = "default"
@@ -18,10 +22,15 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
 
 
-def group(description: str) -> typer.Typer:
-    """A noun with several verbs."""
+def group(description: str, *, reaches: bool = False) -> typer.Typer:
+    """A noun with several verbs; with `reaches`, those that are not `OnMachine` work on a server as well."""
     app = typer.Typer(
-        help=description, rich_markup_mode=None, no_args_is_help=True, add_completion=False, context_settings=CONTEXT
+        cls=_Reaching if reaches else TyperGroup,
+        help=description,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        add_completion=False,
+        context_settings=CONTEXT,
     )
     app.callback()(lambda: None)
     return app
@@ -30,6 +39,69 @@ def group(description: str) -> typer.Typer:
 def single() -> typer.Typer:
     """A noun that is a command by itself."""
     return typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=CONTEXT)
+
+
+class OnMachine(TyperCommand):
+    """A verb for whoever holds the machine, of a noun that reaches: `@app.command(cls=OnMachine)`."""
+
+
+class _Reaching(TyperGroup):
+    """Gives its commands the options that say where they work."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        options = _where_options()
+        for command in self.commands.values():
+            work: Any = command.callback
+            if isinstance(command, OnMachine):
+                command.callback = _on_machine(work)
+            else:
+                command.params = [*command.params, *options]
+                command.callback = _where_chosen(work)
+
+
+def _where_options() -> list[Any]:
+    """The options, as typer makes them for a command that has them."""
+
+    def where(
+        *,
+        reach_url: Annotated[
+            str | None, typer.Option("--url", metavar="URL", help="Work on this server, with the key in JINBA_API_KEY.")
+        ] = None,
+        reach_profile: Annotated[
+            str | None, typer.Option("--profile", metavar="NAME", help="Work on the server of this login.")
+        ] = None,
+        reach_local: Annotated[bool, typer.Option("--local", help="Work on the registry of this machine.")] = False,
+    ) -> None: ...
+
+    command = single()
+    command.command()(where)
+    return typer.main.get_command(command).params
+
+
+def _where_chosen(work: Callable[..., Any]) -> Callable[..., Any]:
+    """The same command, which takes those options."""
+
+    @wraps(work)
+    def chosen(*, reach_url: str | None, reach_profile: str | None, reach_local: bool, **given: Any) -> Any:
+        is_quiet = bool(given.get("as_json"))
+        with reach.choosing(reach.Choice(reach_url, reach_profile, is_local=reach_local, is_quiet=is_quiet)):
+            return work(**given)
+
+    return chosen
+
+
+def _on_machine(work: Callable[..., Any]) -> Callable[..., Any]:
+    """The same command, which says that it works here when others of its noun would not."""
+
+    @wraps(work)
+    def here(**given: Any) -> Any:
+        found = reach.server()
+        if found is not None and not given.get("as_json"):
+            output.note(f"On the registry of this machine, not on {found.url}.")
+        return work(**given)
+
+    return here
 
 
 def duration_s(option: str, text: str) -> int:

@@ -29,8 +29,16 @@ class Misused(typer.TyperException):
 
 def document(value: object) -> None:
     """Print the one JSON document of a `--json` answer."""
-    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    line(json.dumps(value, indent=2, ensure_ascii=not is_utf8))
+    line(json.dumps(value, indent=2, ensure_ascii=not _shows_all()))
+
+
+def record(value: object) -> None:
+    """Print one of many JSON documents, each on a line of its own."""
+    line(json.dumps(value, separators=(",", ":"), ensure_ascii=not _shows_all()))
+
+
+def _shows_all() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def line(text: str = "") -> None:
@@ -48,6 +56,14 @@ def note(text: str) -> None:
     """Say something beside the answer, on standard error."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def confirms(question: str) -> bool:
+    """Ask whoever sits at the terminal; anything but a yes is a no."""
+    # Asked by hand, because typer writes part of its prompt to standard output.
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def problem(text: str) -> None:

@@ -2,14 +2,21 @@
 
 import json
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from socket import socket
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import anyio
 import typer
 
 from jinba_mcp import __version__, logs
-from jinba_mcp.app import App, web
-from jinba_mcp.cli import addresses, folders, local, output, server
+from jinba_mcp.app import App
+from jinba_mcp.cli import addresses, folders, local, output, server, workers
 from jinba_mcp.cli.options import single
+from jinba_mcp.cli.registry import registry
 from jinba_mcp.core.organizations import DEFAULT_SLUG
 from jinba_mcp.domain import mcp_config
 from jinba_mcp.domain.mcp_config import McpClient
@@ -30,41 +37,61 @@ def serve(
         int | None,
         typer.Option("--port", metavar="PORT", min=0, max=65535, help="The port, 0 for a free one; else JINBA_PORT."),
     ] = None,
+    worker_count: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=1, max=256, help="How many processes serve; else JINBA_WORKERS, which is 1."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON when ready, and nothing else.")
     ] = False,
 ) -> None:
-    """Serve MCP and REST over HTTP, with the ToolSets from the folders of the settings."""
+    """Serve MCP and REST over HTTP, with the ToolSets from the folders of the settings.
+
+    With several workers, SIGHUP replaces them one after the other, without refusing anyone.
+    """
     settings = local.read_settings()
     logs.configure(settings.log_level, settings.log_format)
-    host = host or settings.host
-    listener = server.listen(host, settings.port if port is None else port)
-    settings = settings.model_copy(update={"host": host, "port": listener.getsockname()[1]})
+    host, count = host or settings.host, worker_count or settings.workers
+    with workers.listening(host, settings.port if port is None else port, count) as listeners:
+        port = listeners[0].getsockname()[1]
+        settings = settings.model_copy(update={"host": host, "port": port, "workers": count})
+        serving = _serving_here if count == 1 else _serving_by_workers
 
-    async def work() -> bool:
-        metrics = Metrics()
-        async with local.registry(settings, observe=metrics.observe_run) as opened:
-            ready = await _boot(opened, as_json=as_json)
-            faces = web(opened, metrics)
-            web_server = server.Server(
-                server.configuration(faces, settings),
-                on_ready=ready.tell_json if as_json else ready.tell,
-                close_streams=faces.close_streams,
-                drain=opened.core.runs.drain,
-                grace_s=settings.shutdown_grace_s,
-            )
-            await web_server.serve([listener])
-        return web_server.was_interrupted
+        async def work() -> bool:
+            return await serving(settings, listeners, as_json=as_json)
 
-    with listener:
         if local.run(work, on_uvloop=sys.platform != "win32"):
             raise typer.Exit(130)
+
+
+async def _serving_here(settings: Settings, listeners: Sequence[socket], *, as_json: bool) -> bool:
+    metrics = Metrics()
+    async with registry(settings, observe=metrics.observe_run, is_server=True) as opened:
+        ready = await _boot(opened, as_json=as_json)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(folders.load, opened, output.note, needing_environment=True))
+            was_interrupted = await server.serve(opened, metrics, listeners[0], ready.teller(as_json=as_json))
+            tasks.cancel_scope.cancel()
+    return was_interrupted
+
+
+async def _serving_by_workers(settings: Settings, listeners: Sequence[socket], *, as_json: bool) -> bool:
+    # Closed before they start: what the database and the sandbox hold here, they will not miss.
+    async with registry(settings, is_server=True) as opened:
+        ready = await _boot(opened, as_json=as_json)
+    with TemporaryDirectory(prefix="jinba-metrics-") as metrics:
+        return await workers.Workers(settings, listeners, Path(metrics)).serve(ready.teller(as_json=as_json))
 
 
 async def _boot(opened: App, *, as_json: bool) -> "_Ready":
     if not as_json:
         output.line(f"Jinba MCP {__version__}")
-    await folders.load(opened, output.note if as_json else output.line)
+    async with anyio.create_task_group() as tasks:
+        # The walls are tried out, and told of in the log, before anyone's first call would have to wait for it.
+        tasks.start_soon(opened.core.health.sandboxes)
+        await folders.load(opened, output.note if as_json else output.line, needing_environment=False)
     caller = await opened.core.organizations.operator(DEFAULT_SLUG)
     first = await opened.core.keys.ensure_first(caller, DEFAULT_SLUG)
     return _Ready(opened.settings, None if first is None else first.secret)
@@ -76,6 +103,9 @@ class _Ready:
     def __init__(self, settings: Settings, first_key: str | None) -> None:
         self._url = addresses.base_url(settings)
         self._first_key = first_key
+
+    def teller(self, *, as_json: bool) -> Callable[[], None]:
+        return self.tell_json if as_json else self.tell
 
     def tell_json(self) -> None:
         output.line(json.dumps({"url": self._url, "ready": True, "firstKey": self._first_key}))

@@ -2,21 +2,29 @@
 
 import asyncio
 import errno
+import gc
 import math
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeAlias
 
 import anyio
 import uvicorn
+from anyio import sleep_forever
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from jinba_mcp.app import WebApp
+from jinba_mcp.app import App
 from jinba_mcp.cli.output import Failed
+from jinba_mcp.faces.web.metrics import Metrics
+from jinba_mcp.serving import WebApp, web
 from jinba_mcp.settings import Settings
+
+Wait: TypeAlias = Callable[[], Awaitable[None]]
 
 HEAD_TIMEOUT_S = 30.0
 """How long the head of a request may take to arrive."""
@@ -24,19 +32,23 @@ MAX_HEAD_BYTES = 512 * 1024
 """Where a head that does not end is cut off. What the app takes is less; it gets to say so itself."""
 MAX_WAITING = 16
 """How many pipelined requests are read while an earlier one of the same connection is still being answered."""
+_SWITCH_INTERVAL_S = 0.0005
+"""A call goes to a tool's thread and the journal's and back; by Python's 5 ms each of them may wait as long as that."""
 _AFTER_GRACE_S = 2
 """For the answers of cancelled runs to reach their callers."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, is_one_of_several: bool = False) -> socket.socket:
     """A socket that listens, so that of two servers the second knows at once.
+
+    Of several on one port each gets its share of the connections, as the kernel draws them (SO_REUSEPORT, socket(7)).
 
     Raises:
         Failed: the address is in use, or is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=2048, reuse_port=is_one_of_several)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Failed(
@@ -46,10 +58,22 @@ def listen(host: str, port: int) -> socket.socket:
         raise Failed(f"Cannot listen on {host} port {port}: {error.strerror or error}.") from error
 
 
-def configuration(web: WebApp, settings: Settings) -> uvicorn.Config:
+def over(app: App, metrics: Metrics, settings: Settings, on_ready: Callable[[], object]) -> "Server":
+    """A server of the HTTP faces over an open application."""
+    faces = web(app, metrics)
+    return Server(
+        configuration(faces, settings),
+        on_ready=on_ready,
+        close_streams=faces.close_streams,
+        drain=app.core.runs.drain,
+        grace_s=settings.shutdown_grace_s,
+    )
+
+
+def configuration(faces: WebApp, settings: Settings) -> uvicorn.Config:
     """How uvicorn is to run; logging stays as it is set up already."""
     return uvicorn.Config(
-        web.asgi,
+        faces.asgi,
         http=_Http,
         ws="none",
         lifespan="on",
@@ -63,6 +87,24 @@ def configuration(web: WebApp, settings: Settings) -> uvicorn.Config:
     )
 
 
+async def serve(
+    opened: App, metrics: Metrics, listener: socket.socket, on_ready: Callable[[], object], until: Wait = sleep_forever
+) -> bool:
+    """Serve an open application until a signal comes or `until` returns; whether Ctrl-C was that signal."""
+    server = over(opened, metrics, opened.settings, on_ready)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+
+    async def stop_in_time() -> None:
+        await until()
+        server.should_exit = True
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stop_in_time)
+        await server.serve([listener])
+        tasks.cancel_scope.cancel()
+    return server.was_interrupted
+
+
 class Server(uvicorn.Server):
     """Says when it is ready; at the end closes streams first and gives runs their grace."""
 
@@ -70,7 +112,7 @@ class Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         *,
-        on_ready: Callable[[], None],
+        on_ready: Callable[[], object],
         close_streams: Callable[[], None],
         drain: Callable[[float], Coroutine[None, None, None]],
         grace_s: float,
@@ -85,6 +127,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_ready()
+        # What was made until now stays; looking through all of it, each time, would hold up every call.
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._close_streams()
@@ -118,16 +162,19 @@ class _Http(HttpToolsProtocol):
     """
 
     _head_bytes = 0
-    _is_in_head = False
+    _is_in_head = True
+    _head_since = 0.0
     _running: RequestResponseCycle | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the parent
         super().connection_made(transport)
-        self._timer = self.loop.call_later(HEAD_TIMEOUT_S, transport.close)
+        self._head_since = self.loop.time()
+        self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self._check_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
         # The parent tells the last request of the connection only, which may not even have begun.
         if self._running is not None and not self._running.response_complete:
@@ -136,13 +183,12 @@ class _Http(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
+        self._is_in_head, self._head_bytes, self._head_since = True, 0, self.loop.time()
         if self._timer is None:
-            self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+            self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self._check_head)
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
-        self._stop_timer()
         super().on_headers_complete()
         if 0 < len(self.pipeline) <= MAX_WAITING:
             # The parent stops reading here, and who does not read does not see a client hang up.
@@ -159,7 +205,12 @@ class _Http(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too large.")
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _check_head(self) -> None:
+        # One timer for many heads: to set and stop one for each costs more than to read it.
+        self._timer = None
+        if self._is_in_head:
+            left_s = self._head_since + HEAD_TIMEOUT_S - self.loop.time()
+            if left_s <= 0:
+                self.transport.close()
+            else:
+                self._timer = self.loop.call_later(left_s, self._check_head)

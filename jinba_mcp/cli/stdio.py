@@ -12,6 +12,7 @@ from jinba_mcp.app import App
 from jinba_mcp.cli import folders, local
 from jinba_mcp.cli.options import DEFAULT_ORGANIZATION, single
 from jinba_mcp.cli.output import Failed
+from jinba_mcp.cli.registry import registry
 from jinba_mcp.core.catalog import Endpoint, ToolSetRef
 from jinba_mcp.domain.caller import Caller
 from jinba_mcp.faces.mcp.stdio import claim, serve
@@ -41,7 +42,7 @@ def stdio(
         raise Failed("Standard input or output is closed. An MCP client starts this command with both open.") from error
 
     async def speak() -> None:
-        async with local.registry(settings) as app:
+        async with registry(settings) as app:
             await folders.load_if_none(app)
             caller = await _caller(app, org)
             where = org or caller.grants[0].organization_slug

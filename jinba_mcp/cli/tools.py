@@ -1,33 +1,18 @@
 """`jinba-mcp tools`: what can be run, and running it."""
 
-import contextvars
-import json
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import JsonValue
 
-from jinba_mcp import __version__
-from jinba_mcp.app import App
-from jinba_mcp.cli import answers, arguments, folders, local, output
+from jinba_mcp.cli import answers, calling, local, output, reach
 from jinba_mcp.cli.options import DEFAULT_ORGANIZATION, AsJson, Org, group
-from jinba_mcp.core.catalog import ToolRef
-from jinba_mcp.core.runs import CallContext
-from jinba_mcp.domain.errors import ToolNotFound
-from jinba_mcp.domain.progress import Reporter
+from jinba_mcp.client import AsyncJinba, Forbidden, NotFound
+from jinba_mcp.client.documents import RunResult, Tool
 from jinba_mcp.domain.records import JsonObject
-from jinba_mcp.domain.runs import Run, RunSource
-from jinba_mcp.domain.tools import Tool
-from jinba_mcp.faces.rest.run_schemas import run_result_out
-from jinba_mcp.faces.rest.schemas import tool_out
-from jinba_mcp.faces.worker import beat
 
-app = group("List and run tools.")
+app = group("List and run tools.", reaches=True)
 
-_CALL = CallContext(source=RunSource.CONSOLE, client=f"jinba-mcp {__version__}")
-"""Of the sources there are, a call typed at a terminal comes from the operator's console; its client tells it apart."""
+_FIELDS = tuple(Tool.__annotations__)
 
 
 @app.command("list")
@@ -39,39 +24,37 @@ def list_tools(
 ) -> None:
     """List the tools of the active versions."""
 
-    async def gather(app: App) -> list[tuple[str, Tool]]:
-        await folders.load_if_none(app)
-        caller = await app.core.organizations.operator(org)
-        if toolset is None:
-            found = await local.all_of(lambda request: app.core.toolsets.page(caller, org, request))
-            slugs = [each.slug for each in found]
-        else:
-            slugs = [toolset]
-        contents = [(slug, await app.core.toolsets.content(caller, org, slug)) for slug in slugs]
-        return [(slug, tool) for slug, content in contents for tool in content.tools]
+    async def gather(jinba: AsyncJinba) -> list[tuple[str, Tool]]:
+        slugs = [each["slug"] async for each in jinba.toolsets.list(limit=200)] if toolset is None else [toolset]
+        return [(slug, tool) for slug in slugs for tool in await _active(jinba, slug)]
 
-    found = local.with_app(gather)
+    found = reach.on_server(org, gather, loads_folders=True)
     if as_json:
-        tools = [{"toolSetSlug": slug, **tool_out(tool).model_dump(mode="json", by_alias=True)} for slug, tool in found]
-        output.document({"data": tools, "nextCursor": None})
+        # Versions have the code as well, which is not asked for here.
+        tools = [
+            {"toolSetSlug": slug, **{name: tool.get(name) for name in Tool.__annotations__}} for slug, tool in found
+        ]
+        answers.listed(tools)
         return
-    rows = [(f"{slug}/{tool.slug}", tool.name, output.shortened(tool.description)) for slug, tool in found]
+    rows = [(f"{slug}/{tool['slug']}", tool["name"], output.shortened(tool["description"])) for slug, tool in found]
     output.table(["TOOL", "NAME", "DESCRIPTION"], rows)
+
+
+async def _active(jinba: AsyncJinba, slug: str) -> list[Tool]:
+    """The tools of the active version; of the draft while nothing is active."""
+    toolset = await jinba.toolsets.get(slug)
+    if toolset["publishedVersion"] is None:
+        return toolset["tools"]
+    return [*(await jinba.versions.get(slug, toolset["publishedVersion"]))["tools"]]
 
 
 @app.command()
 def run(  # noqa: PLR0913  the ways of giving input
     address: Annotated[str, typer.Argument(metavar="TOOLSET/TOOL", help="The tool.")],
-    pairs: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="The arguments, one by one.")] = None,
+    pairs: calling.Pairs = None,
     *,
-    text: Annotated[
-        str | None,
-        typer.Option("--input", "-i", metavar="JSON", help="All arguments as a JSON object; - reads standard input."),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option("--input-file", metavar="FILE", help="A file with all arguments as a JSON object."),
-    ] = None,
+    text: calling.Text = None,
+    file: calling.File = None,
     version: Annotated[
         str | None, typer.Option("--version", metavar="VERSION", help="The version to run; else the active one.")
     ] = None,
@@ -82,69 +65,27 @@ def run(  # noqa: PLR0913  the ways of giving input
     slug, _, tool = address.partition("/")
     if not slug or not tool:
         raise output.Misused(f"'{address}' names no tool; write TOOLSET/TOOL, such as greeting-tools/greet.")
-    ref = local.record(ToolRef, {"organization": org, "toolset": slug, "tool": tool, "version": version})
-    limit = local.read_settings().max_body_bytes
-    whole = arguments.read(text, file, limit)
-    if whole is not None and pairs:
-        raise output.Misused("Give the arguments once: as KEY=VALUE, or as one JSON object.")
+    named = local.record(calling.Named, {"organization": org, "toolset": slug, "tool": tool, "version": version})
+    given = calling.Given(pairs, text, file)
+    if reach.server() is None:
+        from jinba_mcp.cli import running  # noqa: PLC0415  as in `local.with_app`
 
-    async def call(app: App) -> Run:
-        await folders.load_if_none(app)
-        given = whole if whole is not None else arguments.from_pairs(pairs or [], await _schema(app, ref))
-        caller = await app.core.organizations.operator(org)
-        async with beat.beating(app.core):
-            return await app.core.runs.call(caller, ref, given, _CALL, _reporter())
+        # Not by REST, which has no way to tell of the progress of a run.
+        calling.answer(local.with_app(lambda app: running.run(app, named, given)), as_json=as_json)
+        return
 
-    made = local.with_app(call)
-    if as_json:
-        answers.one(run_result_out(made))
-    else:
-        _show(made)
-    if not made.succeeded:
-        raise typer.Exit(1)
+    async def call(jinba: AsyncJinba) -> RunResult:
+        schema = {} if given.is_whole else await _schema_there(jinba, named)
+        return await jinba.run(slug, tool, given.by(schema), version=version)
+
+    calling.answer(reach.on_server(org, call, timeout_s=calling.TIMEOUT_S), as_json=as_json)
 
 
-async def _schema(app: App, ref: ToolRef) -> JsonObject:
-    caller = await app.core.organizations.operator(ref.organization)
-    located = await app.core.toolsets.locate(caller, ref)
-    tool = located.release.content.find_tool(ref.tool)
-    if tool is None:
-        raise ToolNotFound(ref.tool, f"See 'jinba-mcp tools list --toolset {located.toolset.slug}'.")
-    return tool.input_schema
-
-
-def _reporter() -> Reporter:
-    # What is printed in the tool's context, in which this is called, belongs to the tool.
-    ours = contextvars.copy_context()
-
-    def report(done: float, total: float | None, message: str | None) -> None:
-        of = "" if total is None else f" of {total:g}"
-        ours.run(output.note, f"Progress: {done:g}{of}{f', {output.printable(message)}' if message else ''}")
-
-    return report
-
-
-def _show(made: Run) -> None:
-    for printed in (*made.logs.stdout, *made.logs.stderr):
-        output.note(output.printable(printed))
-    if made.error is not None:
-        output.problem(f"{made.error.name}: {made.error.message}")
-        output.note(f"See 'jinba-mcp runs show {made.id}'.")
-    elif made.content is not None:
-        for block in made.content:
-            output.line(_block(block))
-    else:
-        output.line(_shown(made.output))
-
-
-def _block(block: JsonObject) -> str:
-    if block.get("type") == "text":
-        return _shown(block["text"])
-    return json.dumps(block, indent=2, ensure_ascii=False)
-
-
-def _shown(value: JsonValue) -> str:
-    if not isinstance(value, str):
-        return json.dumps(value, indent=2, ensure_ascii=False)
-    # A file gets the text as it is; a terminal is not steered by it.
-    return output.printable(value) if sys.stdout.isatty() else value
+async def _schema_there(jinba: AsyncJinba, named: calling.Named) -> JsonObject:
+    try:
+        number = named.version or (await jinba.toolsets.get(named.toolset))["publishedVersion"]
+        tools = (await jinba.versions.get(named.toolset, number))["tools"] if number else []
+    except (Forbidden, NotFound):
+        # A key may be allowed to run what it may not read; what is not there is for the call itself to say.
+        return {}
+    return calling.schema_in([*tools], named.tool)

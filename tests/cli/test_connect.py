@@ -1,6 +1,9 @@
 """`jinba-mcp connect`, as far as no server is needed; the bridge itself is tested where it lives."""
 
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +28,21 @@ def test_an_endpoint_that_cannot_be_reached_is_one_sentence(connecting: Jinba) -
 def test_what_is_no_url_is_misuse(connecting: Jinba) -> None:
     assert connecting("connect", "tools.example.com").code == 2
     assert connecting("connect").code == 2
+
+
+@pytest.mark.slow  # each starts a whole program
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_it_though_the_remote_never_answers(measured: str, number: signal.Signals, code: int) -> None:
+    program = f"{measured}import sys; from jinba_mcp.cli import main; main(sys.argv[1:])"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+        command = [sys.executable, "-c", program, "connect", url]
+        started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        with started as process:
+            try:
+                with listener.accept()[0]:
+                    process.send_signal(number)
+                    assert process.wait(60) == code
+            finally:
+                process.kill()

@@ -4,6 +4,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from jinba_mcp.storage.store import Store
 from tests.cli.conftest import Jinba
 
 
@@ -55,3 +58,33 @@ def test_a_backup_overwrites_nothing(jinba: Jinba, tmp_path: Path) -> None:
     assert (ended.code, target.read_text()) == (1, "precious")
     assert "backup.db" in ended.err
     assert jinba("db", "backup", str(tmp_path / "nowhere" / "backup.db")).code == 1
+
+
+def test_each_command_answers_in_json_too(run_jinba: Jinba, empty_data_dir: Path, tmp_path: Path) -> None:
+    upgraded = run_jinba("db", "upgrade", "--json").json
+    copied = run_jinba("db", "backup", str(tmp_path / "copy.db"), "--json").json
+
+    assert upgraded["before"] == upgraded["revision"] is not None
+    assert run_jinba("db", "check", "--json").json == {"ok": True, "problems": []}
+    assert copied == {"file": str(tmp_path / "copy.db"), "bytes": (tmp_path / "copy.db").stat().st_size}
+
+
+def test_an_upgrade_is_told_with_where_it_came_from(jinba: Jinba, monkeypatch: pytest.MonkeyPatch) -> None:
+    revisions = ["0001"]
+
+    async def revision(_store: Store) -> str:
+        return revisions[-1]
+
+    async def upgrade(_store: Store) -> None:
+        revisions.append("0002")
+
+    monkeypatch.setattr(Store, "schema_revision", revision)
+    monkeypatch.setattr(Store, "upgrade", upgrade)
+
+    assert jinba("db", "upgrade").out == "Upgraded the schema from 0001 to 0002.\n"
+
+
+def test_a_backup_to_where_nothing_can_be_made_is_refused(jinba: Jinba, tmp_path: Path) -> None:
+    ended = jinba("db", "backup", str(tmp_path / "nowhere" / "copy.db"))
+
+    assert (ended.code, "cannot be made" in ended.err) == (1, True)

@@ -4,11 +4,14 @@ import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from jinba_mcp.cli import doctor
 from jinba_mcp.cli.doctor import State
+from jinba_mcp.core.health import SandboxReport
+from jinba_mcp.domain.isolation import Isolation, Level
 from jinba_mcp.settings import Settings
 from tests.cli.conftest import Ended, Jinba
 
@@ -24,7 +27,7 @@ def test_a_sound_installation_passes(jinba: Jinba, monkeypatch: pytest.MonkeyPat
     checks = found(ended)
     del checks["node"]
     assert checks == dict.fromkeys(
-        ["version", "python", "data", "database", "engines", "toolsets", "port", "url"], "ok"
+        ["version", "python", "data", "database", "sandbox", "toolsets", "port", "url"], "ok"
     )
     assert jinba("doctor").out.startswith("ok    version     jinba-mcp ")
 
@@ -91,3 +94,25 @@ def test_node_is_missed_only_a_little(tmp_path: Path, monkeypatch: pytest.Monkey
     assert doctor.node().state is State.WARN
     (tmp_path / "npx").touch(0o755)
     assert doctor.node().state is State.OK
+
+
+async def test_a_database_that_does_not_answer_is_told_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_settings: Settings) -> NoReturn:
+        raise TimeoutError
+
+    monkeypatch.setattr(doctor, "opened", silent)
+
+    (finding,) = await doctor._database(Settings(data_dir=tmp_path))
+
+    assert (finding.state, finding.detail) == (State.FAIL, "No answer within a minute.")
+
+
+def test_an_engine_without_walls_is_warned_of() -> None:
+    walls = Isolation(provider="local", tier="none", level=Level.NONE)
+
+    finding = doctor.sandbox(SandboxReport(name="local", isolation=walls, problem=None))
+
+    assert finding.state is State.WARN
+    assert "unset JINBA_SANDBOX" in str(finding)

@@ -13,7 +13,7 @@ from tests.cli.conftest import Jinba
 
 def authenticated(secret: str) -> Caller:
     async def ask() -> Caller:
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             async with opened(settings.read()) as app:
                 return await app.core.keys.authenticate(secret)
 
@@ -143,3 +143,25 @@ def test_the_operator_lists_and_revokes_a_users_personal_keys(jinba: Jinba) -> N
     assert jinba("keys", "revoke", made["id"]).code == 1
     assert jinba("keys", "revoke", made["id"], "--user", "ada@example.com").code == 0
     assert jinba("keys", "list", "--user", "ada@example.com", "--json").json["data"] == []
+
+
+def test_a_key_lives_and_ends_here_and_on_a_server(either: Jinba) -> None:
+    made = either("keys", "create", "--name", "Laptop", "--toolset", "a", "--expires", "30d", "--json").json
+    assert keys.is_well_formed(made["key"])
+    rotated = either("keys", "rotate", made["id"], "--json").json
+    assert (rotated["id"], rotated["expiresAt"]) == (made["id"], made["expiresAt"])
+    assert rotated["key"] != made["key"]
+    (found,) = (each for each in either("keys", "list", "--json").json["data"] if each["id"] == made["id"])
+    assert (found["name"], found["toolsets"], found["prefix"]) == ("Laptop", ["a"], rotated["key"][:8])
+    shown = either("keys", "list").out
+    assert made["id"] in shown
+    assert rotated["key"] not in shown
+    assert either("keys", "revoke", made["id"]).out == f"Revoked {made['id']}.\n"
+    assert either("keys", "revoke", made["id"]).code == 1
+
+
+@pytest.mark.slow  # starts a server
+def test_others_personal_keys_are_the_operators_alone(far: Jinba) -> None:
+    for verb in (["create", "--name", "n"], ["list"], ["revoke", "key_1"]):
+        ended = far("keys", *verb, "--user", "ada@example.com")
+        assert (ended.code, "of this machine only" in ended.err) == (2, True)

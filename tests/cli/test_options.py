@@ -1,11 +1,19 @@
-"""Values of options that several commands share."""
+"""Options that several commands share: their values, and those that say where a command works."""
 
+import importlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import typer
 
-from jinba_mcp.cli.options import duration_s, instant
+from jinba_mcp.cli import NOUNS
+from jinba_mcp.cli.options import OnMachine, duration_s, instant
 from jinba_mcp.cli.output import Misused
+from tests.cli.conftest import Jinba
+
+ON_SERVERS = {"audit", "credits", "env", "keys", "members", "orgs", "runs", "tools", "toolsets", "webhooks"}
+WHERE = {"--url", "--profile", "--local"}
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -47,3 +55,39 @@ def test_a_duration_may_count_backwards() -> None:
 def test_anything_else_is_no_instant(text: str) -> None:
     with pytest.raises(Misused, match="--expires"):
         instant("--expires", text, NOW)
+
+
+def commands_of(noun: str) -> dict[str, Any]:
+    module = importlib.import_module(f"jinba_mcp.cli.{noun.replace('-', '_')}")
+    return getattr(typer.main.get_command(module.app), "commands", {})
+
+
+@pytest.mark.parametrize("noun", sorted(ON_SERVERS))
+def test_a_command_says_where_it_works_unless_it_is_the_machines(noun: str) -> None:
+    commands = commands_of(noun)
+    assert commands
+    for name, command in commands.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert WHERE & options == (set() if isinstance(command, OnMachine) else WHERE), name
+
+
+@pytest.mark.parametrize("noun", sorted(NOUNS.keys() - ON_SERVERS))
+def test_other_nouns_are_of_this_machine(noun: str) -> None:
+    for name, command in commands_of(noun).items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert WHERE & options == set(), name
+
+
+def test_the_options_stand_in_the_help_of_a_command(jinba: Jinba) -> None:
+    shown = jinba("env", "list", "--help").out
+    assert all(option in shown for option in WHERE)
+    assert not any(option in jinba("env", "rotate", "--help").out for option in WHERE)
+
+
+def test_a_command_of_the_machine_takes_none_and_says_that_it_works_here(
+    jinba: Jinba, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert jinba("env", "rotate", "--url", "http://127.0.0.1:9").code == 2
+    monkeypatch.setenv("JINBA_URL", "http://127.0.0.1:9")
+    assert jinba("env", "rotate").err == "On the registry of this machine, not on http://127.0.0.1:9.\n"
+    assert jinba("env", "rotate", "--json").err == ""

@@ -63,6 +63,12 @@ def test_a_document_is_ascii_where_the_terminal_knows_no_better(
     assert json.loads(out) == {"name": "é"}
 
 
+def test_each_record_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a\nb", "c"):
+        output.record({"name": name, "at": None})
+    assert capsys.readouterr().out == '{"name":"a\\nb","at":null}\n{"name":"c","at":null}\n'
+
+
 def test_a_long_text_is_cut_at_its_first_line() -> None:
     assert output.shortened("short\nmore") == "short"
     assert output.shortened("x" * 61) == "x" * 59 + "…"

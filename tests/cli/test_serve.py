@@ -21,7 +21,7 @@ from jinba_mcp.domain import keys
 from tests.cli.conftest import AddTool, Jinba
 
 PROGRAM = str(Path(sys.executable).with_name("jinba-mcp"))
-WITHIN_S = 30
+WITHIN_S = 120
 
 WAIT = """
 import threading
@@ -88,7 +88,9 @@ def test_an_interrupted_server_ends_well_and_says_so_by_its_exit_code(
 ) -> None:
     stop_when_ready(monkeypatch, signal.SIGINT)
     ended = jinba("serve", "--port", "0", "--json")
-    assert (ended.code, ended.json["ready"], ended.err) == (130, True, "")
+    assert (ended.code, ended.json["ready"]) == (130, True)
+    # The log of the start says which sandbox there is, on machines that have one or not.
+    assert [line for line in ended.err.splitlines() if "event=sandbox.chosen" not in line] == []
 
 
 def test_a_port_in_use_is_one_clear_line(jinba: Jinba) -> None:

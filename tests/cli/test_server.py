@@ -12,9 +12,9 @@ import pytest
 from anyio.abc import SocketStream
 from starlette.types import Receive
 
-from jinba_mcp.app import WebApp
 from jinba_mcp.cli import server
 from jinba_mcp.cli.output import Failed
+from jinba_mcp.serving import WebApp
 from jinba_mcp.settings import Settings
 
 Handler = Callable[[], Awaitable[None]]
@@ -75,7 +75,7 @@ async def serving(handler: Handler = _nothing, *, grace_s: float = 0.0) -> Async
         drain=drain,
         grace_s=grace_s,
     )
-    with anyio.fail_after(10), listener:
+    with anyio.fail_after(60), listener:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(run)
             await started.wait()

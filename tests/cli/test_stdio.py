@@ -14,7 +14,7 @@ import pytest
 from tests.cli.conftest import AddTool, Jinba
 
 PROGRAM = str(Path(sys.executable).with_name("jinba-mcp"))
-WITHIN_S = 30
+WITHIN_S = 120
 
 
 def request(number: int, method: str, **params: Any) -> str:
@@ -31,9 +31,11 @@ CALL = request(3, "tools/call", name="greeting-tools__greet", arguments={"name":
 class Server:
     """The process, spoken to line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, begin: str) -> None:
+        program = f"{begin}import sys; from jinba_mcp.cli import main; main(sys.argv[1:])"
+        command = [sys.executable, "-c", program, "stdio"] if begin else [PROGRAM, "stdio"]
         self.process = subprocess.Popen(
-            [PROGRAM, "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
     def ask(self, *lines: str) -> Any:
@@ -47,10 +49,10 @@ class Server:
 
 @pytest.mark.slow
 def test_the_local_registry_is_served_and_a_signal_ends_it_though_its_input_is_open(
-    jinba: Jinba, add_tool: AddTool
+    jinba: Jinba, add_tool: AddTool, measured: str
 ) -> None:
     add_tool()
-    server = Server()
+    server = Server(measured)
     with server.process as process:
         try:
             assert server.ask(INITIALIZE)["result"]["protocolVersion"] == "2025-06-18"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from jinba_mcp import __version__
 from tests.cli.conftest import AddTool, Jinba
 
 RICH = """
@@ -47,14 +46,6 @@ def test_arguments_may_come_from_a_file(greeter: Jinba, tmp_path: Path) -> None:
     assert json.loads(ended.out) == {"message": "Hello, Alice!"}
 
 
-def test_a_run_is_recorded_as_the_consoles(greeter: Jinba) -> None:
-    made = greeter("tools", "run", "greeting-tools/greet", "name=Alice", "--json").json
-    recorded = greeter("runs", "show", made["runId"], "--json").json
-    assert {name: recorded[name] for name in made} == made
-    assert (recorded["source"], recorded["client"]) == ("console", f"jinba-mcp {__version__}")
-    assert (recorded["input"], recorded["logs"]["stdout"]) == ({"name": "Alice"}, ["greeting"])
-
-
 def test_a_tool_that_fails_fails_the_command_with_its_reason(jinba: Jinba, add_tool: AddTool) -> None:
     jinba("toolsets", "push", str(add_tool("def run() -> dict:\n    raise ValueError('out of greetings')")))
     ended = jinba("tools", "run", "greeting-tools/greet")
@@ -74,15 +65,6 @@ def test_rich_content_is_printed_block_by_block(jinba: Jinba, add_tool: AddTool)
     text, _, block = jinba("tools", "run", "greeting-tools/greet").out.partition("\n")
     assert text == "A picture"
     assert json.loads(block) == {"type": "image", "data": "cG5n", "mimeType": "image/png"}
-
-
-def test_progress_is_told_beside_the_answer(jinba: Jinba, add_tool: AddTool) -> None:
-    code = (
-        "from jinba_mcp.authoring import progress\ndef run() -> str:\n    progress(1, 2, 'half')\n    return 'done'\n"
-    )
-    jinba("toolsets", "push", str(add_tool(code)))
-    ended = jinba("tools", "run", "greeting-tools/greet")
-    assert (ended.out, ended.err) == ("done\n", "Progress: 1 of 2, half\n")
 
 
 def test_arguments_that_do_not_fit_fail_with_each_fault(greeter: Jinba) -> None:

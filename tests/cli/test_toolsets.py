@@ -78,14 +78,13 @@ def test_a_diff_names_what_came_what_went_and_what_changed(greeter: Jinba, add_t
     add_tool(GREET + "\n# changed")
     greeter("toolsets", "push", str(add_tool(tool="wave")))
     assert greeter("toolsets", "diff", "greeting-tools", "1.0.0", "1.0.1").out == "+ wave\n~ greet (code)\n"
-    assert greeter("toolsets", "diff", "greeting-tools", "1.0.1", "1.0.0", "--json").json == {
-        "fromVersion": "1.0.1",
-        "toVersion": "1.0.0",
-        "added": [],
-        "removed": ["wave"],
-        "changed": [{"tool": "greet", "fields": ["code"]}],
-        "toolSetFields": [],
-    }
+    back = greeter("toolsets", "diff", "greeting-tools", "1.0.1", "1.0.0").out
+    assert back.splitlines()[0] == "- wave"
+    assert "! wave : the tool is gone" in back
+    found = greeter("toolsets", "diff", "greeting-tools", "1.0.1", "1.0.0", "--json").json
+    assert (found["fromVersion"], found["toVersion"], found["removed"]) == ("1.0.1", "1.0.0", ["wave"])
+    assert [(change["tool"], change["fields"]) for change in found["changed"]] == [("greet", ["code"])]
+    assert "-# changed" in found["changed"][0]["code"]
     assert greeter("toolsets", "diff", "greeting-tools", "1.0.0", "1.0.0").out == "Nothing differs.\n"
 
 

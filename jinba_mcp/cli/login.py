@@ -1,0 +1,67 @@
+"""`jinba-mcp login`: keep the key to a server, for the commands that follow."""
+
+import os
+import sys
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from jinba_mcp.cli import output, profile_file, reach
+from jinba_mcp.cli.options import AsJson, single
+from jinba_mcp.cli.profile_file import Profile
+from jinba_mcp.client import AsyncJinba
+from jinba_mcp.client.clients import DEFAULT_URL
+from jinba_mcp.client.documents import Me
+
+app = single()
+
+_MAX_KEY_CHARS = 1_000
+
+
+@app.command()
+def login(
+    url: Annotated[
+        str | None, typer.Argument(metavar="URL", help=f"The server; else JINBA_URL, or {DEFAULT_URL}.")
+    ] = None,
+    *,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="What to keep it as; else the host.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the key to a server, and have commands work there. It is typed unseen, or comes from standard input."""
+    where = profile_file.plain(url or os.environ.get("JINBA_URL") or DEFAULT_URL)
+    kept = profile_file.read()
+    key = _read(where)
+
+    async def ask(jinba: AsyncJinba) -> Me:
+        return await jinba.me()
+
+    me = reach.over_network(reach.Server(where, key), None, ask)
+    name = profile or urlsplit(where).netloc
+    profile_file.write(kept.having(name, Profile(url=where, key=key)))
+    if as_json:
+        output.document({"profile": name, "url": where, "me": me})
+    else:
+        output.line(f"Logged in to {where} {_whom(me)}.")
+        output.note(
+            f"Commands work there from now on (profile {name}), unless told otherwise: --local, --url, --profile."
+        )
+
+
+def _read(url: str) -> str:
+    if sys.stdin.isatty():
+        key = str(typer.prompt(f"Key for {output.printable(url)}", hide_input=True, err=True))
+    else:
+        key = sys.stdin.readline(_MAX_KEY_CHARS)
+    if not key.strip():
+        raise output.Misused("There is no key on standard input.")
+    return key.strip()
+
+
+def _whom(me: Me) -> str:
+    """Whose key it is, for recognition."""
+    key, organization, user = me["key"], me["organization"], me["user"]
+    whose = organization["slug"] if organization is not None else "" if user is None else user["email"]
+    return "" if key is None else f"with the key '{key['name']}' ({key['prefix']}…) of {whose}"
