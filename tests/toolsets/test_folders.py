@@ -9,7 +9,7 @@ from jinba_mcp.authoring.folder import FolderTool, find_folders
 from jinba_mcp.domain.json_schema import Validator
 from jinba_mcp.domain.tools import MAX_CODE_BYTES
 from jinba_mcp.domain.toolsets import Visibility
-from tests.toolsets import running
+from tests.toolsets import packaged, running
 
 TOOLS = [pytest.param(slug, tool, id=f"{slug}/{tool.slug}") for slug, tool in running.shipped()]
 every_tool = pytest.mark.parametrize(("slug", "tool"), TOOLS)
@@ -19,11 +19,11 @@ MAX_LINES = 400
 
 
 def test_the_shipped_folders_are_those_that_the_issue_asks_for() -> None:
-    assert [path.name for path in find_folders(running.TOOLSETS)] == list(running.SLUGS)
+    assert [path.name for path in find_folders(running.TOOLSETS)] == sorted((*running.SLUGS, *packaged.SLUGS))
 
 
 @pytest.mark.parametrize("slug", running.SLUGS)
-def test_a_toolset_is_public_served_over_mcp_and_runs_in_process(slug: str) -> None:
+def test_a_toolset_is_public_served_over_mcp_and_can_run_in_process(slug: str) -> None:
     folder = running.folder(slug)
     assert folder.tools
     assert folder.name != slug
@@ -31,7 +31,8 @@ def test_a_toolset_is_public_served_over_mcp_and_runs_in_process(slug: str) -> N
     assert folder.listing.visibility is Visibility.PUBLIC
     assert folder.listing.mcp_enabled
     assert folder.listing.tags
-    assert (folder.sandbox.provider, folder.sandbox.timeout_s, folder.sandbox.network) == ("inprocess", 10, False)
+    assert (folder.sandbox.timeout_s, folder.sandbox.network) == (10, "off")
+    assert folder.sandbox.provider in (None, "inprocess")
 
 
 @every_tool
@@ -61,21 +62,21 @@ async def test_schemas_come_from_the_code_and_every_field_is_described(slug: str
     for schema in (signature.input_schema, signature.output_schema):
         Validator(schema)
         assert schema["type"] == "object"
-        assert [name for name, field in _fields(schema) if len(field.get("description", "")) < 10] == []
+        assert [name for name, field in fields_of(schema) if len(field.get("description", "")) < 10] == []
     assert signature.input_schema["additionalProperties"] is False
 
 
 @every_tool
-async def test_every_text_and_list_that_goes_in_is_bounded(slug: str, tool: FolderTool) -> None:
+async def test_every_text_and_list_that_goes_inis_bounded(slug: str, tool: FolderTool) -> None:
     signature = await running.describe(slug, tool)
-    assert [name for name, field in _fields(signature.input_schema) if not _is_bounded(field)] == []
+    assert [name for name, field in fields_of(signature.input_schema) if not is_bounded(field)] == []
 
 
 @every_tool
 async def test_examples_fit_the_schema_that_they_stand_in(slug: str, tool: FolderTool) -> None:
     signature = await running.describe(slug, tool)
     defs = signature.input_schema.get("$defs", {})
-    for _, field in _fields(signature.input_schema):
+    for _, field in fields_of(signature.input_schema):
         for example in field.get("examples", []):
             assert Validator({**field, "$defs": defs}).faults(example) == []
 
@@ -83,7 +84,7 @@ async def test_examples_fit_the_schema_that_they_stand_in(slug: str, tool: Folde
 @every_tool
 async def test_an_unknown_field_is_refused(slug: str, tool: FolderTool) -> None:
     with pytest.raises(running.ArgumentsRefused, match="surprise"):
-        await running.run_program(running.program(slug, tool), {"surprise": 1}, 5)
+        await running.run_program(running.program(slug, tool), {"surprise": 1})
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -94,14 +95,14 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
-def _fields(schema: Any) -> list[tuple[str, Any]]:
+def fields_of(schema: Any) -> list[tuple[str, Any]]:
     objects = [schema, *schema.get("$defs", {}).values()]
     return [(name, field) for part in objects for name, field in part.get("properties", {}).items()]
 
 
-def _is_bounded(field: Any) -> bool:
+def is_bounded(field: Any) -> bool:
     if "anyOf" in field:
-        return all(_is_bounded(part) for part in field["anyOf"])
+        return all(is_bounded(part) for part in field["anyOf"])
     kind = field.get("type")
     if kind == "string":
         bounded = {"maxLength", "enum", "const", "pattern"} & field.keys() or field.get("format") == "date"
