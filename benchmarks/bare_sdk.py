@@ -12,19 +12,18 @@ from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, Streamable
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-TOOL = types.Tool(
-    name="add",
-    input_schema={
-        "type": "object",
-        "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
-        "required": ["a", "b"],
-    },
-)
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+    "required": ["a", "b"],
+}
+NAMES = ["add", *(f"a-{number:04}" for number in range(1, int(os.environ.get("TOOLS", "1"))))]
+TOOLS = [types.Tool(name=name, description="Adds two integers.", input_schema=SCHEMA) for name in sorted(NAMES)]
 
 
 async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-    """The one tool."""
-    return types.ListToolsResult(tools=[TOOL])
+    """As many tools as TOOLS says, on one page."""
+    return types.ListToolsResult(tools=TOOLS)
 
 
 async def call_tool(_: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -40,7 +39,7 @@ def app() -> Starlette:
         "bare",
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        get_tool_input_schema=lambda _: TOOL.input_schema,
+        get_tool_input_schema=lambda _: SCHEMA,
     )
     manager = StreamableHTTPSessionManager(server, stateless=True)
 

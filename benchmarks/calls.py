@@ -1,186 +1,164 @@
-"""Calls per second of one server process beside the SDK's bare low-level server, in one run: `make bench`.
+"""Calls per second of one server process beside other servers, in one run: `make bench`, `make bench-quick`.
 
-Server and load generator each have a core where there are two. Ours runs with all checks and records, the bare server
-has none. Read the ratios, not the rates: machines differ and are shared.
+Each server has the first core, the load generator the second, where there are two. Ours runs with all checks and
+records; what the others do is said below the table. Read the ratios: machines differ and are shared.
 """
 
 import argparse
-import asyncio
-import json
-import os
-import socket
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 import load
-from load import Request, Result
+import messages
+import servers
+from cases import Case
+from load import Request
+from peers import PEERS, Peer
+from servers import Jinba, NotStarted, Server
 
-HERE = Path(__file__).parent
-ARGUMENTS = {"a": 2, "b": 3}
-SUM = {"sum": 5}
-ACCEPT = {"Accept": "application/json, text/event-stream"}
 CONNECTIONS = (1, 16, 64)
+YARDSTICK = "bare Starlette"
+BUSY = 0.9
+"""The share of its core above which the load generator itself may be what was measured."""
+PROBE_S = 0.3
+Opened = tuple[Server, Mapping[str, Request]]
 
 
-def legacy(path: str, tool: str, headers: dict[str, str]) -> Request:
-    """`tools/call` as the handshake era sends it, without a handshake, which a stateless server does not need."""
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": ARGUMENTS}}
-    return Request(path, ACCEPT | headers | {"MCP-Protocol-Version": "2025-11-25"}, body, _is_right_mcp)
+@dataclass(frozen=True)
+class Row:
+    """One kind of call to one server, by the number of connections."""
 
-
-def modern(path: str, tool: str, headers: dict[str, str]) -> Request:
-    """`tools/call` of 2026-07-28."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-    }
-    params = {"name": tool, "arguments": ARGUMENTS, "_meta": meta}
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    era = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool}
-    return Request(path, ACCEPT | headers | era, body, _is_right_mcp)
-
-
-def rest(path: str, headers: dict[str, str]) -> Request:
-    """A run over REST."""
-    return Request(path, headers, ARGUMENTS, lambda answer: bool(answer["output"] == SUM))
-
-
-def _is_right_mcp(answer: dict[str, Any]) -> bool:
-    return bool(answer["result"]["structuredContent"] == SUM)
+    name: str
+    cases: Mapping[int, Case]
 
 
 def main() -> None:
-    """Measure, print a table, optionally write it as JSON."""
+    """Measure, and print a table."""
+    options = _parser().parse_args()
+    began = time.monotonic()
+    servers.begin()
+    notes: list[str] = []
+    with ExitStack() as stack:
+        rows = list(_rows(stack, options, notes))
+        for _ in range(options.rounds):
+            for connections in options.connections:
+                for row in rows:
+                    row.cases[connections].measure(options.seconds)
+    _print(rows, options.connections)
+    for note in (*notes, *_remarks(rows)):
+        print(f"* {' '.join(note.split())}")
+    print(f"\nMedians of {options.rounds} rounds of {options.seconds:g} s; all took {time.monotonic() - began:.0f} s.")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="how long each row is measured")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long each row is measured in each round")
+    parser.add_argument("--rounds", type=int, default=3, help="how often all rows are measured in turn")
     parser.add_argument("--postgres", help="also measure on this PostgreSQL database, which must be empty")
-    options = parser.parse_args()
-    _pin(os.getpid(), 1)
-    rows: list[tuple[str, int, Result]] = []
-    with _bare() as port:
-        for connections in CONNECTIONS:
-            rows.append(
-                (
-                    "bare SDK, handshake era",
-                    connections,
-                    _measure(port, legacy("/mcp", "add", {}), connections, options.seconds),
-                )
-            )
-            rows.append(
-                (
-                    "bare SDK, 2026-07-28",
-                    connections,
-                    _measure(port, modern("/mcp", "add", {}), connections, options.seconds),
-                )
-            )
+    parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS)
+    parser.add_argument("--no-peers", action="store_true", help="no servers that have to be installed first")
+    parser.add_argument("--only", default="", help="rows whose name has this in it, and bare Starlette")
+    return parser
+
+
+def _rows(stack: ExitStack, options: argparse.Namespace, notes: list[str]) -> Iterator[Row]:
+    """Everything that is to be measured, running; peers that do not run are noted and left out."""
+    for peer in _peers(options):
+        try:
+            server, requests = stack.enter_context(peer.running())
+        except (NotStarted, OSError, ValueError, subprocess.SubprocessError) as error:
+            if peer not in PEERS:
+                raise
+            notes.append(f"{peer.name} is left out: {error}")
+            continue
+        notes.append(f"{peer.name}: {peer.does}.")
+        for kind, request in requests.items():
+            name = f"{peer.name}, {kind}".removesuffix(", ")
+            if name != YARDSTICK and options.only not in name:
+                continue
+            probe = load.measure(server.port, request, connections=1, seconds=PROBE_S)
+            if probe.wrong_count or not probe.count:
+                notes.append(f"{name} is left out, since it answered: {probe.sample.decode(errors='replace')}")
+            else:
+                yield Row(name, {count: Case(server, request, count) for count in options.connections})
+
+
+def _peers(options: argparse.Namespace) -> Iterator[Peer]:
+    yield Peer(YARDSTICK, "parses the call, adds, answers", _starlette)
+    yield Peer("SDK", "the low-level server, with the look-up of input schemas; no keys, no records", _sdk)
+    if not options.no_peers:
+        yield from PEERS
     databases = {"SQLite": ""} | ({"PostgreSQL": options.postgres} if options.postgres else {})
     for name, url in databases.items():
-        rows += _ours(name, url, options.seconds)
-    _print(rows)
-
-
-def _ours(database: str, url: str, seconds: float) -> list[tuple[str, int, Result]]:
-    rows = []
-    toolset = "/v1/orgs/default/toolsets/bench-tools"
-    with _jinba(url) as (port, key):
-        headers = {"Authorization": f"Bearer {key}"}
-        kinds = {
-            "handshake era": legacy(f"{toolset}/mcp", "add", headers),
-            "2026-07-28": modern(f"{toolset}/mcp", "add", headers),
-            "REST": rest(f"{toolset}/tools/add/run", headers),
-        }
-        for connections in CONNECTIONS:
-            for kind, request in kinds.items():
-                result = _measure(port, request, connections, seconds)
-                rows.append((f"jinba on {database}, {kind}", connections, result))
-    return rows
-
-
-def _measure(port: int, request: Request, connections: int, seconds: float) -> Result:
-    asyncio.run(load.run(port, request, connections=connections, seconds=min(1.0, seconds)))
-    return asyncio.run(load.run(port, request, connections=connections, seconds=seconds))
+        does = "a key, a scope, a schema, and two durable records a call"
+        yield Peer(f"jinba on {name}", does, partial(_ours, url))
 
 
 @contextmanager
-def _bare() -> Iterator[int]:
-    port = _free_port()
-    with _process([sys.executable, str(HERE / "bare_sdk.py")], {"PORT": str(port)}):
-        _wait_for(port)
-        yield port
+def _starlette() -> Iterator[Opened]:
+    with servers.bare("bare_starlette.py") as server:
+        yield server, {"": messages.legacy("/mcp", {})}
 
 
 @contextmanager
-def _jinba(database_url: str) -> Iterator[tuple[int, str]]:
-    port = _free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            "JINBA_DATA_DIR": folder,
-            "JINBA_PORT": str(port),
-            "JINBA_TOOLSETS_DIRS": str(HERE / "toolsets"),
-            "JINBA_LOG_LEVEL": "warning",
-        } | ({"JINBA_DATABASE_URL": database_url} if database_url else {})
-        command = str(Path(sys.executable).with_name("jinba-mcp"))
-        made = subprocess.run(
-            [command, "keys", "create", "--name", "bench", "--scope", "execute", "--json"],
-            env=os.environ | environment,
-            check=True,
-            capture_output=True,
-        )
-        with _process([command, "serve"], environment):
-            _wait_for(port)
-            yield port, json.loads(made.stdout)["key"]
+def _sdk() -> Iterator[Opened]:
+    with servers.bare("bare_sdk.py") as server:
+        yield server, messages.of_mcp("/mcp")
 
 
 @contextmanager
-def _process(command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    with subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL) as process:
-        _pin(process.pid, 0)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
+def _ours(url: str) -> Iterator[Opened]:
+    with servers.jinba(url) as server:
+        yield server, _requests(server)
 
 
-def _pin(pid: int, core: int) -> None:
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(pid, {core})
+def _requests(server: Jinba) -> Mapping[str, Request]:
+    kinds = {
+        "in process, read-only": ("bench-tools", "add"),
+        "in process": ("bench-tools", "add-plain"),
+        "sandbox, used again": ("bench-reuse", "add"),
+        "sandbox, one shot": ("bench-one-shot", "add"),
+    }
+    return {
+        f"{where}, {kind}": request
+        for where, (toolset, tool) in kinds.items()
+        for kind, request in messages.ours(toolset, server.headers, tool).items()
+    }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((load.HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _print(rows: Sequence[Row], connections: Sequence[int]) -> None:
+    print("| connections | what | calls/s | of Starlette | p50 ms | p99 ms | CPU µs | by CPU | MB | wrong |")
+    print("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    yardstick = next(row for row in rows if row.name == YARDSTICK)
+    for count in connections:
+        bare = yardstick.cases[count]
+        for row in rows:
+            case = row.cases[count]
+            cells = [
+                f"{case.per_second:,.0f}",
+                f"{case.ratio_to(bare):.3f}",
+                f"{case.percentile_ms(0.5):.2f}",
+                f"{case.percentile_ms(0.99):.2f}",
+                f"{case.cpu_us:,.0f}",
+                f"{bare.cpu_us / (case.cpu_us or 1.0):.3f}",
+                f"{case.memory_mb:.0f}",
+                f"{case.wrong_count:,}",
+            ]
+            print(f"| {count} | {row.name} | {' | '.join(cells)} |")
+    print()
 
 
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex((load.HOST, port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"nothing listens on port {port}")
-
-
-def _print(rows: list[tuple[str, int, Result]]) -> None:
-    bare = {connections: result.per_second for name, connections, result in rows if name == "bare SDK, handshake era"}
-    print("| what | connections | calls/s | of bare handshake | p50 ms | p99 ms | wrong |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
-    for name, connections, result in rows:
-        ratio = result.per_second / bare[connections]
-        figures = (
-            f"{result.per_second:,.0f} | {ratio:.2f} | {result.percentile(0.5):.2f} | {result.percentile(0.99):.2f}"
-        )
-        print(f"| {name} | {connections} | {figures} | {result.wrong_count} |")
+def _remarks(rows: Sequence[Row]) -> Iterator[str]:
+    share, name = max((case.busy_share, row.name) for row in rows for case in row.cases.values())
+    said = "too much: it may itself be what was measured there" if share > BUSY else "so it had time to spare"
+    yield f"The load generator used at most {share:.0%} of its core (at {name}), {said}."
+    for row in rows:
+        for sample in (sample for case in row.cases.values() for sample in case.samples()):
+            yield f"A wrong answer of {row.name}: {sample}"
 
 
 if __name__ == "__main__":

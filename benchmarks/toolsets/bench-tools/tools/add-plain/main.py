@@ -1,0 +1,2 @@
+def run(a: int, b: int) -> dict:
+    return {"sum": a + b}
