@@ -7,6 +7,7 @@ import asyncio
 import os
 import secrets
 import shutil
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,7 +17,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import Connection, Engine, event
 
+from jinba_mcp.storage import sqlite
 from jinba_mcp.storage.store import Store
 from jinba_mcp.storage.tables import Row
 
@@ -24,13 +27,22 @@ T = TypeVar("T")
 
 POSTGRES_URL = os.environ.get("JINBA_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 _IS_REQUIRED = os.environ.get("JINBA_TEST_REQUIRE_POSTGRES") == "1"
-_ANSWER_TIMEOUT_S = 1.0
+_ANSWER_TIMEOUT_S = 30.0  # Where there is no server, that is told at once.
+_WORK_TIMEOUT_S = 300.0
+_STATEMENT_TIMEOUT_S = 120.0
+_SETTINGS = {"lock_timeout": "60s"}
+"""A test that leaves a lock behind fails the next one that needs the table, instead of holding up all of them."""
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def run_apart(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end on a loop of its own, in a thread, where it disturbs no test's loop."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(_WORK_TIMEOUT_S):
+            return await work
+
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        return thread.submit(asyncio.run, bounded()).result()
 
 
 @cache
@@ -41,13 +53,35 @@ def postgres_answers() -> bool:
         await (await asyncpg.connect(POSTGRES_URL, timeout=_ANSWER_TIMEOUT_S)).close(timeout=_ANSWER_TIMEOUT_S)
 
     try:
-        _run(look())
+        run_apart(look())
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if _IS_REQUIRED:
             raise pytest.UsageError(f"JINBA_TEST_REQUIRE_POSTGRES=1, but no PostgreSQL answers: {error}") from error
         return False
     return True
 
+
+class _CompiledStatements(dict[tuple[Any, ...], Any]):
+    """A cache of SQLAlchemy's for all databases of one kind, each of which otherwise compiles every statement anew."""
+
+    def get(self, key: tuple[Any, ...], default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        super().__setitem__(key[1:], compiled)  # The first part is the dialect, an object of each engine's own.
+
+
+_COMPILED: defaultdict[str, _CompiledStatements] = defaultdict(_CompiledStatements)
+
+
+@event.listens_for(Engine, "engine_connect")
+def _share_compiled_statements(connection: Connection) -> None:
+    connection.execution_options(compiled_cache=_COMPILED[connection.dialect.name])
+
+
+PRAGMAS = sqlite._PRAGMAS
+# No test pulls the plug of this machine, so none has to wait for its disk, which takes most of a small commit.
+sqlite._PRAGMAS = (*PRAGMAS, "synchronous = OFF")
 
 DATABASES = ["sqlite", *(["postgresql"] if postgres_answers() else [])]
 
@@ -65,6 +99,7 @@ class PostgresServer:
     def __init__(self) -> None:
         self._prefix = f"jinba_test_{os.getpid()}_{secrets.token_hex(4)}"
         self._names: list[str] = []
+        self._bare: str | None = None
         self._thread = ThreadPoolExecutor(1)
         self._runner = self._thread.submit(asyncio.Runner).result()
         self._connections: dict[str, Any] = {}
@@ -74,7 +109,9 @@ class PostgresServer:
 
         async def execute() -> None:
             if url not in self._connections:
-                self._connections[url] = await asyncpg.connect(url, timeout=10)
+                self._connections[url] = await asyncpg.connect(
+                    url, timeout=60, command_timeout=_STATEMENT_TIMEOUT_S, server_settings=_SETTINGS
+                )
             for statement in statements:
                 await self._connections[url].execute(statement)
 
@@ -87,6 +124,14 @@ class PostgresServer:
         self.execute(POSTGRES_URL, f'CREATE DATABASE "{name}"', f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         self._names.append(name)
         return urlunsplit(urlsplit(POSTGRES_URL)._replace(path=f"/{name}"))
+
+    def bare(self) -> str:
+        """The one database without any table, emptied of what the last test made in it; its URL."""
+        if self._bare is None:
+            self._bare = self.create()
+        # Two databases that are made and dropped would cost a second: the server writes out all that it has.
+        self.execute(self._bare, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return self._bare
 
     def empty(self, url: str) -> None:
         """Delete every row of a migrated database. For nearly empty tables that is much faster than TRUNCATE."""
@@ -122,14 +167,14 @@ def postgres_server() -> Iterator[PostgresServer]:
 def migrated_postgres_url(postgres_server: PostgresServer) -> str:
     """One database for all tests: emptying it is much faster than copying a template."""
     url = postgres_server.create()
-    _run(_migrate(url))
+    run_apart(_migrate(url))
     return url
 
 
 @pytest.fixture(scope="session")
 def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "jinba.db"
-    _run(_migrate(f"sqlite:///{path}"))
+    run_apart(_migrate(f"sqlite:///{path}"))
     return path
 
 
@@ -166,7 +211,7 @@ def bare_database_url(database_kind: str, request: pytest.FixtureRequest, tmp_pa
     if database_kind == "sqlite":
         return f"sqlite:///{tmp_path / 'data' / 'bare.db'}"
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    return server.create()
+    return server.bare()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.clients.serving import COMMAND
 
 HTTP, STDIO, BRIDGE = "http", "stdio", "bridge"
 TRANSPORTS = (HTTP, STDIO, BRIDGE)
-CONNECT_TIMEOUT_S = 20
+CONNECT_TIMEOUT_S = 60
 
 
 async def _ignore(message: IncomingMessage) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx2
 
-BOOT_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 15
-COMMAND_TIMEOUT_S = 60
+BOOT_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 60
+COMMAND_TIMEOUT_S = 120
 COMMAND = str(Path(sys.executable).with_name("jinba-mcp"))
 
 
@@ -23,6 +23,8 @@ class Registry:
 
     def __init__(self, data_dir: Path, toolsets: Path, extra: Mapping[str, str]) -> None:
         own = {"JINBA_DATA_DIR": str(data_dir), "JINBA_TOOLSETS_DIRS": str(toolsets)}
+        # Whoever runs the tests may be logged in to a server of theirs.
+        own["XDG_CONFIG_HOME"] = str(data_dir / "config")
         theirs = {name: value for name, value in os.environ.items() if not name.startswith("JINBA_")}
         self.environment = {**theirs, **own, **extra}
         self.url = ""

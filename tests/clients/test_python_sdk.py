@@ -12,7 +12,7 @@ from tests.clients.connections import BRIDGE, HTTP, STDIO, TRANSPORTS, connected
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 MODES = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 DESCRIPTIONS = {"Adds two numbers.", "Adds two whole numbers."}
 RUN_ID = "jinba-mcp/runId"

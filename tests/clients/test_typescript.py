@@ -19,7 +19,7 @@ from tests.clients.nodejs import Node
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 TOOLS = ["add", "count", "fail", "picture"]
 
 

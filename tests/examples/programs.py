@@ -12,7 +12,7 @@ from typing import Any
 FOLDER = Path(__file__).parents[2] / "examples"
 README = (FOLDER / "README.md").read_text()
 PROGRAMS = str(Path(sys.executable).parent)
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 
 _ROW = re.compile(r"^\| \[([^]]+)\]\(([^)]+)\) \| .+ \| `([^`]+)` \|$", re.MULTILINE)
 

@@ -19,7 +19,7 @@ from tests.examples.test_refusals import NEEDS_CURL, said_at_exit
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 WRONG_KEY = "jtb_" + "0" * 49
 URL_IN_FILES = "http://127.0.0.1:8700"
 
@@ -92,6 +92,21 @@ def test_the_rest_client_shows_an_answer_its_record_and_a_problem(served: Served
     assert answer == "The tool answered: {'message': 'Hello, Alice!'}"
     assert any(f"It is on record as {run['runId']}: success at " in record for run in served.runs(source="rest"))
     assert problem.startswith("A wrong call is refused with arguments.invalid: The arguments do not fit")
+
+
+def test_the_python_client_shows_an_answer_the_latest_run_and_an_error(served: Served) -> None:
+    answer, latest, error = lines_of("python_client.py", served)
+    assert answer == "The tool answered: {'message': 'Hello, Alice!'}"
+    shown = [run["runId"] for run in served.runs(source="rest") if run["client"] == "jinba-mcp-client"]
+    assert any(latest == f"The latest run of that ToolSet is {run_id}: success, by key 'test'." for run_id in shown)
+    assert error.startswith("A wrong call is refused with arguments.invalid: The arguments do not fit")
+
+
+def test_the_python_client_with_a_wrong_key_says_what_the_server_says(served: Served) -> None:
+    environment = {**served.environment, "JINBA_API_KEY": WRONG_KEY}
+    ended = programs.run(programs.command("python_client.py"), environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "This is not a Jinba key: the checksum does not fit. Was it copied whole?\n"
 
 
 @NEEDS_CURL

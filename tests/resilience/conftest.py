@@ -44,7 +44,7 @@ async def server(shared_server: Server) -> AsyncIterator[Server]:
     """A server for many tests, each of which must leave it well: it answers, and its log holds no trace of trouble."""
     before = shared_server.log.stat().st_size
     yield shared_server
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         assert (await shared_server.ask("/readyz")).status == 200
     said = shared_server.logged(since=before)
     assert not [word for word in (*SUSPICIOUS, shared_server.key) if word in said], said

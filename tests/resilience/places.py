@@ -16,9 +16,9 @@ from tests.resilience.doors import ORGANIZATION, headers_of
 from tests.resilience.wire import Answer, Connection, connected, request
 
 PROGRAM = str(Path(sys.executable).with_name("jinba-mcp"))
-BOOT_S = 30
-STOP_S = 20
-COMMAND_S = 30
+BOOT_S = 120
+STOP_S = 60
+COMMAND_S = 120
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ class Place:
     def environment(self) -> dict[str, str]:
         """Of servers and commands."""
         own = {"JINBA_DATA_DIR": str(self.folder / "data"), "JINBA_TOOLSETS_DIRS": str(self.toolsets)}
+        # Whoever runs the tests may be logged in to a server of theirs.
+        own["XDG_CONFIG_HOME"] = str(self.folder / "config")
         if self.database_url is not None:
             own["JINBA_DATABASE_URL"] = self.database_url
         return os.environ | own | dict(self.settings)

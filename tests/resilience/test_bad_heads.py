@@ -11,7 +11,8 @@ from tests.resilience.places import Server
 from tests.resilience.tools import ECHO_TOOL
 from tests.resilience.wire import HOST, Answer, HungUp, connected, request
 
-WITHIN_S = 5
+WITHIN_S = 25
+"""Less than a server waits for what does not come."""
 ARGUMENTS = b'{"number": 7, "text": "whole"}'
 LONG = "a" * 300
 

@@ -12,10 +12,10 @@ from tests.resilience.conftest import THREADS
 from tests.resilience.doors import Called, Door, Tool, call, called
 from tests.resilience.gates import Gate
 from tests.resilience.places import Server
-from tests.resilience.tools import ECHO_TOOL
+from tests.resilience.tools import BRIEF_HOLD_TOOL, ECHO_TOOL
 from tests.resilience.wire import connected
 
-WITHIN_S = 5
+WITHIN_S = 60
 
 pytestmark = [
     pytest.mark.slow,
@@ -94,7 +94,7 @@ async def _every_thread_taken(server: Server) -> AsyncIterator[list[Called]]:
     runs: list[Called] = []
 
     async def hold(door: Door, gate: Gate, name: str) -> None:
-        runs.append(await ask(server, door, unruly("hold"), port=gate.port, name=name))
+        runs.append(await ask(server, door, BRIEF_HOLD_TOOL, port=gate.port, name=name))
 
     async with gates.opened() as gate:
         async with anyio.create_task_group() as tasks:

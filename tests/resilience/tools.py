@@ -96,7 +96,6 @@ async def run() -> dict:
 
 _STEADY = {"echo": ECHO, "hold": HOLD}
 _UNRULY = {
-    "hold": HOLD,
     "raise": RAISE,
     "unserialisable": UNSERIALISABLE,
     "print": PRINT,
@@ -106,24 +105,26 @@ _UNRULY = {
     "exit-later": EXIT_LATER,
     "interrupt-later": INTERRUPT_LATER,
 }
-UNRULY_TIMEOUT_S = 1
 
 ECHO_TOOL, HOLD_TOOL = Tool("steady-tools", "echo"), Tool("steady-tools", "hold")
+BRIEF_HOLD_TOOL = Tool("brief-tools", "hold")
+"""Given a second."""
 
 
 def write_steady(toolsets: Path) -> None:
     """Tools that do as they should."""
-    _write(toolsets / "steady-tools", _STEADY, "")
+    _write(toolsets / "steady-tools", _STEADY, "sandbox: {provider: inprocess}\n")
 
 
 def write_unruly(toolsets: Path) -> None:
-    """Tools that do as they should not, given little time."""
-    _write(toolsets / "unruly-tools", _UNRULY, f"sandbox: {{timeout: {UNRULY_TIMEOUT_S}}}\n")
+    """Tools that do as they should not; of one that never returns, one that is given little time."""
+    _write(toolsets / "unruly-tools", _UNRULY, "sandbox: {provider: inprocess}\n")
+    _write(toolsets / "brief-tools", {"hold": HOLD}, "sandbox: {provider: inprocess, timeout: 1}\n")
 
 
 def write_noisy(toolsets: Path) -> None:
     """A tool that writes to the standard output of the process."""
-    _write(toolsets / "noisy-tools", {"write-below": WRITE_BELOW}, "")
+    _write(toolsets / "noisy-tools", {"write-below": WRITE_BELOW}, "sandbox: {provider: inprocess}\n")
 
 
 def _write(folder: Path, tools: dict[str, str], settings: str) -> None:
