@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
-from anyio.abc import ByteReceiveStream, ByteSendStream, SocketAttribute, SocketStream
+from anyio.abc import ByteReceiveStream, ByteSendStream, SocketStream
+
+from tests.listening import listening
 
 MAX_HEAD_BYTES = 128 * 1024
 CONNECT_TIMEOUT_S = 5
@@ -38,11 +40,8 @@ async def adding_header(target: tuple[str, int], name: str, value: str) -> Async
         except* (OSError, EOFError, anyio.BrokenResourceError, anyio.EndOfStream, TimeoutError):
             pass
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, guarded)
-        yield listener.extra(SocketAttribute.local_port)  # noqa: S610  a socket's, not Django's
-        tasks.cancel_scope.cancel()
+    async with listening(guarded) as port:
+        yield port
 
 
 async def _head(client: SocketStream) -> tuple[bytes, bytes]:

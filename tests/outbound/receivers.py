@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, SocketStream
+from anyio.abc import ByteStream, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 from anyio.streams.tls import TLSStream
+
+from tests.listening import listening
 
 Behaviour = Callable[[ByteStream], Awaitable[None]]
 
@@ -101,11 +103,5 @@ async def receiving(behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) 
         finally:
             await anyio.aclose_forcefully(stream)
 
-    async with (
-        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
-        anyio.create_task_group() as tasks,
-    ):
-        receiver.port = listener.extra(SocketAttribute.local_port)  # noqa: S610  not that one
-        tasks.start_soon(listener.serve, serve)
+    async with listening(serve) as receiver.port:
         yield receiver
-        tasks.cancel_scope.cancel()

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import anyio
 import pytest
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import SecretStr
 
 from jinba_mcp.domain.errors import Unavailable
 from jinba_mcp.outbound.mail import Letter, Security, SmtpSender, SmtpServer
+from tests.listening import listening
 
 LETTER = Letter(to="ada@example.com", subject="Ünïcode", text="Hello, «Ada».\n.\nA line with a dot above.\n")
 
@@ -62,14 +63,8 @@ Run = Callable[[Postmaster], AbstractAsyncContextManager[Postmaster]]
 def running() -> Run:
     @asynccontextmanager
     async def run(master: Postmaster) -> AsyncIterator[Postmaster]:
-        async with (
-            await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
-            anyio.create_task_group() as tasks,
-        ):
-            master.port = listener.extra(SocketAttribute.local_port)  # noqa: S610  not that one
-            tasks.start_soon(listener.serve, master.serve)
+        async with listening(master.serve) as master.port:
             yield master
-            tasks.cancel_scope.cancel()
 
     return run
 
