@@ -137,6 +137,7 @@ def _opens_write(node: ast.AsyncWith) -> bool:
 UNAUDITED = {
     "jinba_mcp/core/deliveries.py:Deliveries.claim": "who delivers next, which the delivery itself tells",
     "jinba_mcp/core/deliveries.py:Deliveries._sweep_webhook": "retention of deliveries, which nobody asks for",
+    "jinba_mcp/core/env.py:Variables._add_key": "a part of `rotate`, which is audited as a whole",
     "jinba_mcp/core/env.py:Variables._reseal": "a batch of `rotate`, which is audited as a whole",
     "jinba_mcp/core/execution.py:Execution._start": "a run, which is a record itself",
     "jinba_mcp/core/execution.py:Execution._close": "the end of a run, which is a record itself",

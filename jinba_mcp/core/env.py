@@ -114,7 +114,7 @@ class Variables:
         return Env() if env is None else env
 
     async def rotate(self, caller: Caller) -> Rotation:
-        """Seal every secret under a new key, then forget the old ones. Safe to repeat after a crash.
+        """Seal every secret under a new key, then forget the old ones. Safe to repeat after a crash, or meanwhile.
 
         With keys from the setting the first of them is the new one, and the operator takes the old ones out.
 
@@ -123,21 +123,26 @@ class Variables:
             SecretsUnreadable: a secret does not open; nothing is forgotten.
         """
         caller.require_operator()
-        if not self._keyring.is_given:
-            self._keyring.add()
+        added = None if self._keyring.is_given else await self._add_key()
         count, after = 0, ("", "")
         while batch := await self._reseal(after):
             count += sum(1 for _, is_new in batch if is_new)
             after = batch[-1][0]
         for other in self._others:
             count += await other.reseal()
-        if not self._keyring.is_given:
-            self._keyring.forget_old()
         async with self._store.begin() as tx:
             told: JsonObject = {"resealedCount": count}
             said = audit.fact(caller, "secrets.rotated", "all", organization_id=None, at=self._clock(), after=told)
             await tx.audit.add(said)
+            if added is not None:
+                self._keyring.forget_older(added)
         return Rotation(resealed_count=count)
+
+    async def _add_key(self) -> str:
+        # In a transaction, of which there is one at a time, as is all sealing: what was sealed under an older key is
+        # stored by now, and no other rotation is between its reading and its writing of the file.
+        async with self._store.begin():
+            return self._keyring.add()
 
     async def _reseal(self, after: tuple[str, str]) -> list[tuple[tuple[str, str], bool]]:
         done: list[tuple[tuple[str, str], bool]] = []

@@ -99,23 +99,32 @@ class Keyring:
         """
         return _raw(sealed, place)[1 : 1 + _NAME_BYTES] == _name(self._current())
 
-    def add(self) -> None:
-        """Make a new first key in the file; what was sealed before still opens.
+    def add(self) -> str:
+        """Make a new first key in the file, and say its name; what was sealed before still opens.
+
+        Nobody else may change the file meanwhile.
 
         Raises:
             Invalid: the keys come from the setting.
         """
         self._refuse_given()
-        self._write([secrets.token_bytes(KEY_BYTES), *self._read()])
+        key = secrets.token_bytes(KEY_BYTES)
+        self._write([key, *self._read()])
+        return _name(key).hex()
 
-    def forget_old(self) -> None:
-        """Keep the first key only; what is sealed under others does not open any more.
+    def forget_older(self, name: str) -> None:
+        """Keep the key of that name and those added after it; what is sealed under others does not open any more.
+
+        Nobody else may change the file meanwhile. If the key is gone itself, so are those before it.
 
         Raises:
             Invalid: the keys come from the setting.
         """
         self._refuse_given()
-        self._write(self._read()[:1])
+        keys = self._read()
+        names = [_name(key).hex() for key in keys]
+        if name in names:
+            self._write(keys[: names.index(name) + 1])
 
     def _refuse_given(self) -> None:
         if self._is_given:

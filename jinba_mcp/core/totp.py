@@ -46,11 +46,12 @@ class SecondFactors:
         caller.require_session()
         user = await self._passwords.confirm(caller, password)
         key = new_totp_key()
-        sealed = self._keyring.seal(key, _place(user.id))
         async with self._store.begin() as tx:
             present = await tx.totp.find(user.id)
             if present is not None and present.confirmed_at is not None:
                 raise TotpState("You have a second factor already. Remove it before you set up another.")
+            # In the transaction, so that no rotation of the key comes in between.
+            sealed = self._keyring.seal(key, _place(user.id))
             await tx.totp.save(Totp(user_id=user.id, sealed=sealed, last_counter=0, confirmed_at=None))
         return NewTotp(secret=key, uri=totp_uri(key, user.email))
 

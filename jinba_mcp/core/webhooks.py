@@ -76,23 +76,25 @@ class Webhooks:
         self._courier.check(terms.url)
         now, secret = self._clock(), new_secret()
         webhook_id = ids.webhook_id(now)
-        webhook = Webhook(
-            id=webhook_id,
-            organization_id=organization_id,
-            sealed=self._keyring.seal(secret, place(webhook_id)),
-            created_at=now,
-            updated_at=now,
-            **terms.model_dump(),
-        )
-        said = fact(
-            caller, "webhook.created", webhook_id, organization_id=organization_id, at=now,
-            after={**_told(webhook), "secret": digested(secret)},
-        )  # fmt: skip
         async with self._store.begin() as tx:
             if await tx.webhooks.count(organization_id) >= MAX_WEBHOOKS:
                 raise CountExceeded("This organization", "webhooks", MAX_WEBHOOKS)
+            webhook = Webhook(
+                id=webhook_id,
+                organization_id=organization_id,
+                # In the transaction, so that no rotation of the key comes in between.
+                sealed=self._keyring.seal(secret, place(webhook_id)),
+                created_at=now,
+                updated_at=now,
+                **terms.model_dump(),
+            )
             await tx.webhooks.add(webhook)
-            await tx.audit.add(said)
+            await tx.audit.add(
+                fact(
+                    caller, "webhook.created", webhook_id, organization_id=organization_id, at=now,
+                    after={**_told(webhook), "secret": digested(secret)},
+                )
+            )  # fmt: skip
         return IssuedWebhook(webhook, secret)
 
     async def change(self, caller: Caller, organization: str, webhook_id: str, changes: WebhookChanges) -> Webhook:
@@ -128,15 +130,15 @@ class Webhooks:
         organization_id = caller.require(organization, Scope.WRITE)
         caller.require_whole()
         now, secret = self._clock(), new_secret()
-        sealed, shown = self._keyring.seal(secret, place(WebhookId(webhook_id))), digested(secret)
         async with self._store.begin() as tx:
             found = await tx.webhooks.get(organization_id, webhook_id)
+            sealed = self._keyring.seal(secret, place(found.id))
             webhook = found.model_copy(update={"sealed": sealed, "updated_at": now})
             await tx.webhooks.save(webhook)
             await tx.audit.add(
                 fact(
                     caller, "webhook.rotated", webhook.id, organization_id=organization_id, at=now,
-                    after={"secret": shown},
+                    after={"secret": digested(secret)},
                 )
             )  # fmt: skip
         return IssuedWebhook(webhook, secret)

@@ -1,6 +1,7 @@
 """Env: secrets go in, reach runs, and never come out."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -20,6 +21,8 @@ from jinba_mcp.domain.errors import (
 from jinba_mcp.domain.scopes import Scope
 from jinba_mcp.domain.sources import Source
 from jinba_mcp.domain.toolsets import Listing, ToolSet
+from jinba_mcp.storage.store import Store
+from jinba_mcp.storage.transaction import Transaction
 from tests.worlds import World
 
 SECRET = "xoxb-hunter2"
@@ -107,6 +110,55 @@ async def test_after_a_rotation_every_secret_is_under_the_new_key_only(
     assert (await world.core.env.of(toolset)).variables["S2"] == f"{SECRET}-2"
     with pytest.raises(OperatorNeeded):
         await world.core.env.rotate(await world.key(Scope.ADMIN))
+
+
+async def test_a_rotation_that_ends_while_another_is_at_work_loses_no_secret(
+    world: World, toolset: ToolSet, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = Keyring(keyring._path)
+
+    class Beginning:
+        async def reseal(self) -> int:
+            theirs.add()
+            return 0
+
+    await put(world, "TOKEN", SECRET, is_secret=True)
+    monkeypatch.setattr(world.core.env, "_others", [Beginning()])
+    await world.core.env.rotate(world.operator)
+    monkeypatch.undo()
+    assert (await world.core.env.of(toolset)).variables["TOKEN"] == SECRET
+    assert (await world.core.env.rotate(world.operator)).resealed_count == 1
+    assert (await world.core.env.of(toolset)).variables["TOKEN"] == SECRET
+
+
+async def test_the_keys_change_while_nobody_writes_what_they_seal(
+    world: World, toolset: ToolSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, is_open, alone = Store.begin, False, dict[str, bool]()
+
+    @asynccontextmanager
+    async def noted(store: Store) -> AsyncIterator[Transaction]:
+        nonlocal is_open
+        async with begin(store) as tx:
+            is_open = True
+            yield tx
+            is_open = False
+
+    def spied(name: str) -> None:
+        method = getattr(Keyring, name)
+
+        def spy(keyring: Keyring, *given: str) -> object:
+            alone[name] = is_open
+            return method(keyring, *given)
+
+        monkeypatch.setattr(Keyring, name, spy)
+
+    await put(world, "TOKEN", SECRET, is_secret=True)
+    monkeypatch.setattr(Store, "begin", noted)
+    for name in ("add", "forget_older"):
+        spied(name)
+    await world.core.env.rotate(world.operator)
+    assert alone == {"add": True, "forget_older": True}
 
 
 async def test_a_lost_key_is_told_to_whoever_runs_and_forgets_nothing(

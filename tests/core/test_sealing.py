@@ -78,7 +78,7 @@ def test_with_the_key_from_a_setting_no_file_is_made(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="JINBA_SECRET_KEY"):
         keyring.add()
     with pytest.raises(Invalid, match="JINBA_SECRET_KEY"):
-        keyring.forget_old()
+        keyring.forget_older("any")
 
 
 @pytest.mark.parametrize("key", ["", "short", base64.b64encode(b"x" * (KEY_BYTES - 1)).decode(), "ü"])
@@ -98,12 +98,12 @@ def test_a_broken_key_file_is_named_and_never_written_over(tmp_path: Path, conte
 
 def test_after_a_rotation_the_old_key_opens_nothing_and_the_same_process_goes_on(keyring: Keyring) -> None:
     old = keyring.seal(SECRET, "p")
-    keyring.add()
+    added = keyring.add()
     assert not keyring.is_current(old, "p")
     assert keyring.open(old, "p") == SECRET
     new = keyring.reseal(old, "p")
     assert keyring.is_current(new, "p")
-    keyring.forget_old()
+    keyring.forget_older(added)
     assert keyring.open(new, "p") == SECRET
     with pytest.raises(SecretsUnreadable):
         keyring.open(old, "p")
@@ -113,11 +113,28 @@ def test_another_process_sees_a_rotation_without_a_restart(tmp_path: Path) -> No
     ours, theirs = Keyring(tmp_path / "secret.key"), Keyring(tmp_path / "secret.key")
     old = ours.seal(SECRET, "p")
     assert theirs.open(old, "p") == SECRET
-    ours.add()
+    added = ours.add()
     new = ours.reseal(old, "p")
-    ours.forget_old()
+    ours.forget_older(added)
     assert theirs.open(new, "p") == SECRET
     assert ours.is_current(theirs.seal("later", "p"), "p")
+
+
+def test_a_rotation_keeps_the_keys_of_those_that_began_after_it(tmp_path: Path) -> None:
+    ours, theirs = Keyring(tmp_path / "secret.key"), Keyring(tmp_path / "secret.key")
+    oldest = ours.seal(SECRET, "p")
+    first = ours.add()
+    old = ours.reseal(oldest, "p")
+    second = theirs.add()
+    ours.forget_older(first)
+    with pytest.raises(SecretsUnreadable):
+        Keyring(tmp_path / "secret.key").open(oldest, "p")
+    new = theirs.reseal(old, "p")
+    theirs.forget_older(second)
+    ours.forget_older(first)
+    assert ours.open(new, "p") == SECRET
+    with pytest.raises(SecretsUnreadable):
+        theirs.open(old, "p")
 
 
 def test_of_two_first_keys_made_at_once_the_one_that_is_there_counts(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Second factors: from the first code to the last recovery code."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from anyio import create_task_group
 
@@ -8,6 +11,8 @@ from jinba_mcp.core.sealing import Keyring
 from jinba_mcp.core.sessions import Credentials, Origin
 from jinba_mcp.domain.errors import FieldsInvalid, PasswordWrong, SessionNeeded, SignInFailed, TotpNeeded, TotpState
 from jinba_mcp.domain.scopes import Role, Scope
+from jinba_mcp.storage.store import Store
+from jinba_mcp.storage.transaction import Transaction
 from tests.worlds import PASSWORD, World
 
 ADA = "ada@example.com"
@@ -125,6 +130,25 @@ async def test_the_secret_is_sealed_and_follows_the_servers_new_key(world: World
     assert keyring.is_current(after.sealed, f"totp/{after.user_id}")
     await sign_in(world, totp_code(secret, world.clock()))
     assert await world.core.totp.reseal() == 0
+
+
+async def test_a_secret_that_waits_to_be_stored_while_the_servers_key_is_rotated_opens_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.user(ADA)
+    me = await world.session(ADA)
+    begin = Store.begin
+
+    @asynccontextmanager
+    async def overtaken(store: Store) -> AsyncIterator[Transaction]:
+        monkeypatch.undo()
+        await world.core.env.rotate(world.operator)
+        async with begin(store) as tx:
+            yield tx
+
+    monkeypatch.setattr(Store, "begin", overtaken)
+    made = await world.core.totp.begin(me, PASSWORD)
+    await world.core.totp.confirm(me, totp_code(made.secret, world.clock()))
 
 
 @pytest.mark.parametrize("kind", ["code", "recovery code"])

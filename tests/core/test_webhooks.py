@@ -1,5 +1,7 @@
 """Webhooks: made, changed, rotated and removed by whoever may write, and audited; their secrets are shown once."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from jinba_mcp.domain.errors import Conflict, FieldsInvalid, NarrowingExceeded, 
 from jinba_mcp.domain.pages import PageRequest
 from jinba_mcp.domain.scopes import Scope
 from jinba_mcp.domain.webhooks import MAX_WEBHOOKS, EventName
+from jinba_mcp.storage.store import Store
+from jinba_mcp.storage.transaction import Transaction
 from tests.worlds import World
 
 URL = "https://example.com/hook"
@@ -58,6 +62,26 @@ async def test_a_new_secret_key_opens_the_webhooks_secrets_too(world: World, key
     assert stored.sealed != issued.webhook.sealed
     assert keyring.open(stored.sealed, place(stored.id)) == issued.secret
     assert await world.core.webhooks.reseal() == 0
+
+
+async def test_a_secret_that_waits_to_be_stored_while_the_servers_key_is_rotated_opens_all_the_same(
+    world: World, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Store.begin
+
+    @asynccontextmanager
+    async def overtaken(store: Store) -> AsyncIterator[Transaction]:
+        monkeypatch.undo()
+        await world.core.env.rotate(world.operator)
+        async with begin(store) as tx:
+            yield tx
+
+    monkeypatch.setattr(Store, "begin", overtaken)
+    made = await world.core.webhooks.create(world.operator, "default", TERMS)
+    assert keyring.open(made.webhook.sealed, place(made.webhook.id)) == made.secret
+    monkeypatch.setattr(Store, "begin", overtaken)
+    rotated = await world.core.webhooks.rotate(world.operator, "default", made.webhook.id)
+    assert keyring.open(rotated.webhook.sealed, place(made.webhook.id)) == rotated.secret
 
 
 async def test_every_change_is_audited_without_the_secret(world: World) -> None:
