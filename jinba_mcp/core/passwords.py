@@ -175,11 +175,14 @@ class Passwords:
         user_id = caller.require_session()
         async with self._store.read() as tx:
             user, stored = await tx.users.get(user_id), await tx.passwords.find(user_id)
+            totp = await tx.totp.find(user_id)
         self._attempts.take(folded(user.email), logs.client_address.get())
         verdict = await self._hasher.verify(password, None if stored is None else stored.hash)
         if not verdict.is_right:
             raise PasswordWrong
-        self._attempts.forgive(folded(user.email))
+        # With a second factor the password is half of what is to be known, and must not buy more guesses at a code.
+        if totp is None or totp.confirmed_at is None:
+            self._attempts.forgive(folded(user.email))
         return user
 
     async def change(self, caller: Caller, current: str, new: str) -> None:

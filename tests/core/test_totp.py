@@ -6,10 +6,19 @@ from contextlib import asynccontextmanager
 import pytest
 from anyio import create_task_group
 
+from jinba_mcp.core.attempts import PER_ACCOUNT
 from jinba_mcp.core.passwords import totp_code
 from jinba_mcp.core.sealing import Keyring
 from jinba_mcp.core.sessions import Credentials, Origin
-from jinba_mcp.domain.errors import FieldsInvalid, PasswordWrong, SessionNeeded, SignInFailed, TotpNeeded, TotpState
+from jinba_mcp.domain.errors import (
+    FieldsInvalid,
+    LimitExceeded,
+    PasswordWrong,
+    SessionNeeded,
+    SignInFailed,
+    TotpNeeded,
+    TotpState,
+)
 from jinba_mcp.domain.scopes import Role, Scope
 from jinba_mcp.storage.store import Store
 from jinba_mcp.storage.transaction import Transaction
@@ -99,6 +108,23 @@ async def test_it_is_removed_with_the_password_and_a_code(world: World) -> None:
     await sign_in(world, None)
     with pytest.raises(TotpState):
         await world.core.totp.remove(me, PASSWORD, codes[1])
+
+
+async def test_guessing_codes_is_slowed_down_for_who_is_signed_in_and_knows_the_password(world: World) -> None:
+    _, codes = await enabled(world)
+    opened = await world.core.sessions.sign_in(Credentials(ADA, PASSWORD, codes[0]), Origin("", None))
+    me = await world.core.sessions.authenticate(opened.token)
+    for _ in range(PER_ACCOUNT.burst // 2):
+        with pytest.raises(TotpState):
+            await world.core.totp.begin(me, PASSWORD)
+        with pytest.raises(FieldsInvalid):
+            await world.core.totp.remove(me, PASSWORD, "not-a-code")
+    with pytest.raises(LimitExceeded):
+        await world.core.totp.remove(me, PASSWORD, codes[1])
+    with pytest.raises(LimitExceeded):
+        await sign_in(world, codes[1])
+    world.clock.advance(seconds=PER_ACCOUNT.refill_s)
+    await world.core.totp.remove(me, PASSWORD, codes[1])
 
 
 async def test_a_second_one_is_not_set_up_over_the_first(world: World) -> None:
