@@ -26,6 +26,7 @@ from jinba_mcp.domain.errors import (
     ResetInvalid,
     Unavailable,
 )
+from jinba_mcp.domain.ids import UserId
 from jinba_mcp.domain.passwords import RESET_LIFETIME, StoredPassword
 from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.totp import ISSUER
@@ -173,30 +174,23 @@ class Passwords:
             LimitExceeded: too many attempts.
         """
         user_id = caller.require_session()
-        async with self._store.read() as tx:
-            user, stored = await tx.users.get(user_id), await tx.passwords.find(user_id)
-            totp = await tx.totp.find(user_id)
-        self._attempts.take(folded(user.email), logs.client_address.get())
-        verdict = await self._hasher.verify(password, None if stored is None else stored.hash)
-        if not verdict.is_right:
-            raise PasswordWrong
-        # With a second factor the password is half of what is to be known, and must not buy more guesses at a code.
-        if totp is None or totp.confirmed_at is None:
-            self._attempts.forgive(folded(user.email))
+        user, _ = await self._confirmed(user_id, password)
         return user
 
     async def change(self, caller: Caller, current: str, new: str) -> None:
         """Set a new password; the user's other sessions end.
 
         Raises:
-            PasswordWrong: `current` is another one.
+            PasswordWrong: `current` is another one, or has become one meanwhile.
             FieldsInvalid: `new` cannot be used.
         """
-        caller.require_session()
-        user = await self.confirm(caller, current)
+        user_id = caller.require_session()
+        user, stored = await self._confirmed(user_id, current)
         hashed, now = await self.prepared(new, user.name, user.email), self._clock()
         said = fact(caller, "password.changed", user.id, organization_id=None, at=now)
         async with self._store.begin() as tx:
+            if await tx.passwords.find(user.id) != stored:
+                raise PasswordWrong
             await tx.passwords.save(StoredPassword(user_id=user.id, hash=hashed, changed_at=now))
             await tx.sessions.remove_all(user.id, but=caller.session_id)
             await tx.audit.add(said)
@@ -260,6 +254,19 @@ class Passwords:
                 await tx.totp.remove(user.id)
                 await tx.users.save(user.model_copy(update={"verified_at": now}))
             await tx.audit.add(said)
+
+    async def _confirmed(self, user_id: UserId, password: str) -> tuple[User, StoredPassword]:
+        async with self._store.read() as tx:
+            user, stored = await tx.users.get(user_id), await tx.passwords.find(user_id)
+            totp = await tx.totp.find(user_id)
+        self._attempts.take(folded(user.email), logs.client_address.get())
+        verdict = await self._hasher.verify(password, None if stored is None else stored.hash)
+        if stored is None or not verdict.is_right:
+            raise PasswordWrong
+        # With a second factor the password is half of what is to be known, and must not buy more guesses at a code.
+        if totp is None or totp.confirmed_at is None:
+            self._attempts.forgive(folded(user.email))
+        return user, stored
 
     async def _mail_reset(self, email: str) -> None:
         async with self._store.read() as tx:

@@ -8,7 +8,7 @@ from anyio import create_task_group
 from jinba_mcp.core import core
 from jinba_mcp.core.attempts import PER_ACCOUNT
 from jinba_mcp.core.keys import KeyTerms
-from jinba_mcp.core.passwords import Hasher, new_totp_key, totp_code, totp_counter, totp_uri
+from jinba_mcp.core.passwords import Hasher, Verdict, new_totp_key, totp_code, totp_counter, totp_uri
 from jinba_mcp.core.sealing import Keyring
 from jinba_mcp.core.sessions import Credentials, Origin
 from jinba_mcp.core.users import NewUser
@@ -117,6 +117,23 @@ async def test_a_change_asks_for_the_old_password_and_ends_the_other_sessions(wo
         await world.core.sessions.current(there)
     with pytest.raises(SignInFailed):
         await world.session(ADA)
+    await world.core.sessions.sign_in(Credentials(ADA, ANOTHER), Origin("", None))
+
+
+async def test_a_change_that_a_reset_overtakes_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.user(ADA)
+    stranger = await world.session(ADA)
+    verify = Hasher.verify
+
+    async def overtaken(hasher: Hasher, password: str, stored: str | None) -> Verdict:
+        verdict = await verify(hasher, password, stored)
+        await world.core.passwords.reset(await world.core.passwords.issue_reset(world.operator, ADA), ANOTHER)
+        return verdict
+
+    monkeypatch.setattr(Hasher, "verify", overtaken)
+    with pytest.raises(PasswordWrong):
+        await world.core.passwords.change(stranger, PASSWORD, "known-to-a-stranger-only")
+    monkeypatch.undo()
     await world.core.sessions.sign_in(Credentials(ADA, ANOTHER), Origin("", None))
 
 
