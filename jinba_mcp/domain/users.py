@@ -12,12 +12,16 @@ MAX_NAME_LENGTH = 100
 CONFIRMABLE_FOR = timedelta(hours=24)
 MAX_EMAIL_LENGTH = 254
 
-_BESIDES = r'[^\s@\x00-\x1f\x7f-\x9f\ufeff<>,;:"]'
+_BESIDES = r'[^\s@\x00-\x1f\x7f-\x9f\ufeff<>,;:"()\[\]\\?]'
 Email = Annotated[
     str,
     StringConstraints(max_length=MAX_EMAIL_LENGTH, pattern=rf"^{_BESIDES}{{1,64}}@{_BESIDES}{{1,189}}$"),
 ]
-"""An address as a person types it: one `@` and nothing that a mail header would read otherwise (RFC 5321, 4.5.3.1)."""
+"""An address as a person types it: one `@` and nothing that a mail header would read otherwise (RFC 5321, 4.5.3.1).
+
+That is: no lists, comments and quotes (RFC 5322, 3.4), and no encoded words, which there are none of without `?`
+(RFC 2047, 2). With them one mailbox would have any number of addresses.
+"""
 
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH, pattern=r"^[^\x00-\x1f\x7f]+$")]
 

@@ -92,7 +92,11 @@ class SmtpSender:
 def _message(letter: Letter, sender: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = letter.to
+    try:
+        message["To"] = letter.to
+    except (AttributeError, IndexError, TypeError) as error:
+        # That is what the parser of the standard library comes to with some of what is no address.
+        raise ValueError("no address") from error
     message["Subject"] = letter.subject
     message.set_content(letter.text)
     return message

@@ -19,6 +19,7 @@ def test_an_address_is_kept_as_it_is_typed(email: str) -> None:
         "", "ada", "@example.com", "ada@", "a@b@c", "ada @example.com", "ada@exam ple.com", "ada@example.com\n",
         "a@b\nBcc: c@d", "a,b@c", "<a@b>", "a" * 65 + "@example.com", "a@" + "b" * 260, "a\x00@b",
         "a\x85b@c", "a\x9a@b", "a@\ufeffb",
+        "a@[", "a@[127.0.0.1]", "a(b)@c", "(a).@b", "a@b(c)", "a\\b@c", "=?utf-8?q?a?=@b", "=?utf-8?q?=2C?=a@b",
     ],
 )  # fmt: skip
 def test_what_is_no_address_or_could_be_two_is_refused(email: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 import pytest
@@ -135,3 +135,9 @@ async def test_an_address_or_a_subject_of_two_lines_is_not_sent(running: Run) ->
             with pytest.raises(Unavailable):
                 await sender(master).send(letter)
     assert master.mail == []
+
+
+@pytest.mark.parametrize("address", ["a@[", "(a).@b", "=?utf-8?q?=2C?=a@b", "=?utf-8?q?=0A?=@b"])
+async def test_what_cannot_be_written_into_a_header_is_not_taken_like_any_other_mail(address: str) -> None:
+    with pytest.raises(Unavailable):
+        await sender(Postmaster()).send(replace(LETTER, to=address))
