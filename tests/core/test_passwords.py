@@ -24,6 +24,7 @@ from jinba_mcp.domain.errors import (
     SignInFailed,
     Unavailable,
 )
+from jinba_mcp.domain.passwords import MAX_LENGTH
 from jinba_mcp.domain.scopes import Role, Scope
 from tests.storage.records import NOW
 from tests.worlds import PASSWORD, PretendedResolver, World, a_workshop, an_admission
@@ -41,6 +42,25 @@ async def test_a_hash_is_argon2id_with_a_salt_and_opens_for_its_password_only() 
     assert (await hasher.verify(PASSWORD, first)).is_right
     assert not (await hasher.verify(ANOTHER, first)).is_right
     assert not (await hasher.verify(PASSWORD, None)).is_right
+
+
+async def test_a_password_that_is_too_long_in_its_one_form_is_wrong_and_takes_as_long_as_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hasher, costs = Hasher(**CHEAP), list[str]()
+    stored, verify = await hasher.hash(PASSWORD), hasher._argon2.verify
+
+    def counted(password: str, hashed: str) -> bool:
+        costs.append(hashed)
+        return bool(verify(password, hashed))
+
+    monkeypatch.setattr(hasher._argon2, "verify", counted)
+    # One character, which NFKC makes eighteen of.
+    for hashed in (stored, None):
+        assert not (
+            await hasher.verify("\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * MAX_LENGTH, hashed)
+        ).is_right
+    assert costs == [stored, hasher._nobodys]
 
 
 async def test_a_hash_of_today_costs_what_owasp_asks_for() -> None:
