@@ -140,7 +140,7 @@ UNAUDITED = {
     "jinba_mcp/core/env.py:Variables._add_key": "a part of `rotate`, which is audited as a whole",
     "jinba_mcp/core/env.py:Variables._reseal": "a batch of `rotate`, which is audited as a whole",
     "jinba_mcp/core/execution.py:Execution._start": "a run, which is a record itself",
-    "jinba_mcp/core/execution.py:Execution._close": "the end of a run, which is a record itself",
+    "jinba_mcp/core/execution.py:Execution._record": "the end of a run, which is a record itself",
     "jinba_mcp/core/health.py:Health.beat": "the ends of runs that nobody would end any more",
     "jinba_mcp/core/invitations.py:Invitations._mail": "what became of a mail, which the invitation tells",
     "jinba_mcp/core/keys.py:Keys._note_use": "when a key was last used",

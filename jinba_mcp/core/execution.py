@@ -11,8 +11,9 @@ from jinba_mcp.core.flights import Flights
 from jinba_mcp.core.limits import Limits
 from jinba_mcp.core.releases import ReadyTool
 from jinba_mcp.core.repeats import RepeatKey, Repeats, Taken
-from jinba_mcp.domain.errors import ArgumentsInvalid, CreditsInsufficient, JinbaError, ShuttingDown
+from jinba_mcp.domain.errors import ArgumentsInvalid, CreditsInsufficient, JinbaError, ShuttingDown, Unavailable
 from jinba_mcp.domain.faults import sentence
+from jinba_mcp.domain.ids import RunId
 from jinba_mcp.domain.keeping import KeptRun
 from jinba_mcp.domain.masking import masked_error, masked_logs, masked_reporter, masker
 from jinba_mcp.domain.progress import Reporter
@@ -32,6 +33,7 @@ _STATUS = {
 }
 _RECORDING_S = 5.0
 """How long cancelled runs have to write their records at shutdown."""
+_MAX_UNRECORDED = 1_000
 _BROKEN = RunError(name="InternalError", message="The server could not run the tool; its log has the cause.")
 
 Observer = Callable[[Run], None]
@@ -56,6 +58,14 @@ class Prepared:
         return self.ready.tool.annotations.readOnlyHint is True and not self.price
 
 
+@dataclass(frozen=True)
+class _End:
+    """How a run ended, as it goes on record; and whether what was taken for it is given back."""
+
+    record: Run
+    gives_back: bool
+
+
 class Execution:
     """Every run that begins does so in `run`, and every one that began ends in `_close`."""
 
@@ -68,6 +78,8 @@ class Execution:
         self._repeats = repeats
         self._limits = limits
         self._observe = observe
+        self._unrecorded: dict[RunId, _End] = {}
+        """Ends that the database could not take; the oldest are left to whoever closes the runs of this process."""
         self.is_draining = False
 
     async def refuse(self, run: Run, kept: KeptRun, faults: list[JsonObject]) -> None:
@@ -94,6 +106,16 @@ class Execution:
                 return await self._run(prepared, report, key)
         finally:
             logged_run_id.reset(token)
+
+    async def settle(self) -> None:
+        """System's own, with each heartbeat: record the ends that the database could not take when they came.
+
+        Raises:
+            Unavailable: it still cannot.
+        """
+        for end in list(self._unrecorded.values()):
+            await self._record(end, None)
+            self._unrecorded.pop(end.record.id, None)
 
     async def drain(self, grace_s: float) -> None:
         """System's own, at shutdown: take no more calls, give those in flight `grace_s`, then cancel them."""
@@ -126,12 +148,14 @@ class Execution:
                     await self._close(prepared, ended, entry, gives_back=ended.error == SHUT_DOWN)
                 raise
             except JinbaError as error:
-                ended = self._cut_short(
-                    run, RunStatus.FAILED, RunError(name=type(error).__name__, message=error.message)
-                )
-                await self._close(prepared, ended, entry, gives_back=True)
-                if key is not None:
-                    await self._repeats.release(run, key)
+                # Once the run has ended, what failed is its record: the tool did run, and is paid for.
+                if ended is None:
+                    ended = self._cut_short(
+                        run, RunStatus.FAILED, RunError(name=type(error).__name__, message=error.message)
+                    )
+                    await self._close(prepared, ended, entry, gives_back=True)
+                    if key is not None:
+                        await self._repeats.release(run, key)
                 raise
             finally:
                 if ended is None and has_begun:
@@ -153,12 +177,22 @@ class Execution:
             await self._store.journal.start(run)
 
     async def _close(self, prepared: Prepared, ended: Run, entry: Entry | None, *, gives_back: bool = False) -> None:
-        record = prepared.kept.ended(ended)
-        if gives_back and prepared.price:
+        end = _End(prepared.kept.ended(ended), gives_back and bool(prepared.price))
+        try:
+            await self._record(end, entry)
+        except Unavailable:
+            self._unrecorded[end.record.id] = end
+            if len(self._unrecorded) > _MAX_UNRECORDED:
+                del self._unrecorded[next(iter(self._unrecorded))]
+            raise
+
+    async def _record(self, end: _End, entry: Entry | None) -> None:
+        record = end.record
+        if end.gives_back:
             # Once only: should this process die in between, whoever closes the run finds it given back.
             with anyio.CancelScope(shield=True):
                 async with self._store.begin() as tx:
-                    await tx.credits.give_back([ended.id], self._clock())
+                    await tx.credits.give_back([record.id], self._clock())
         try:
             await self._store.journal.finish(record, entry)
         except anyio.get_cancelled_exc_class():

@@ -203,6 +203,10 @@ class Runs:
             raise RunEnded(run_id, run.status)
         return run
 
+    async def settle(self) -> None:
+        """System's own, with each heartbeat: record the ends that the database could not take when they came."""
+        await self._execution.settle()
+
     async def drain(self, grace_s: float) -> None:
         """System's own, at shutdown: take no more calls, give those in flight `grace_s`, then cancel them."""
         await self._execution.drain(grace_s)

@@ -17,6 +17,7 @@ from jinba_mcp.domain.errors import (
     IdempotencyKeyReused,
     SandboxUnavailable,
     ScopeMissing,
+    Unavailable,
 )
 from jinba_mcp.domain.ids import OrganizationId
 from jinba_mcp.domain.pages import PageRequest
@@ -182,6 +183,30 @@ async def test_a_call_that_no_engine_could_run_leaves_its_key_free(
     monkeypatch.undo()
     assert not (await once(world.core, world.operator, "key", {"name": "Al"})).is_repeated
     assert await run_count(world) == 2
+
+
+@pytest.mark.parametrize("failing_count", [1, 2])
+async def test_a_run_whose_end_could_not_be_recorded_at_once_is_not_made_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, failing_count: int
+) -> None:
+    await world.publish(count=COUNTING)
+    write_batch, failures = world.store._database.write_batch, iter(range(failing_count))
+
+    async def busy(writes: Any) -> None:
+        for _ in failures:
+            raise Unavailable("The database is too busy.")
+        await write_batch(writes)
+
+    monkeypatch.setattr(world.store._database, "write_batch", busy)
+    with pytest.raises(Unavailable):
+        await once(world.core, world.operator, "key", {"name": "Al"})
+    monkeypatch.undo()
+    await world.core.runs.settle()
+    with anyio.fail_after(60):
+        again = await once(world.core, world.operator, "key", {"name": "Al"})
+    assert (again.is_repeated, again.run.status, again.run.output) == (True, RunStatus.SUCCESS, {"count": 1})
+    assert counted == ["Al"]
+    assert await run_count(world) == 1
 
 
 async def test_who_goes_away_finds_the_run_done_on_coming_back(world: World) -> None:

@@ -30,6 +30,7 @@ async def _beat(core: Core) -> None:
                 # First, since it does not need the database.
                 await core.limits.renew()
                 await core.health.beat()
+                await core.runs.settle()
         except Exception:
             # One beat that fails must not be the last: the database may be back for the next.
             logger.exception("heartbeat failed", extra={"event": "heartbeat.failed"})

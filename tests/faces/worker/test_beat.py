@@ -46,3 +46,17 @@ async def test_it_keeps_the_places_of_runs_even_while_the_database_is_away(
     with anyio.fail_after(5):
         async with beat.beating(world.core):
             await renewed.wait()
+
+
+async def test_it_records_the_ends_that_the_database_could_not_take(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled = anyio.Event()
+
+    async def settle() -> None:
+        settled.set()
+
+    monkeypatch.setattr(type(world.core.runs), "settle", lambda _: settle())
+    with anyio.fail_after(5):
+        async with beat.beating(world.core):
+            await settled.wait()
