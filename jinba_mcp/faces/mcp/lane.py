@@ -8,7 +8,7 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import anyio
@@ -80,7 +80,8 @@ class Lane:
         if written is not None:
             await counted(session, asked.method)
             return written
-        written = to_json(await self._served(asked, session))
+        # Of these offers, which the key is made of: by now there may be others.
+        written = to_json(await self._served(asked, replace(session, found=offers)))
         if key is not None:
             self._written.keep(key, written)
         return written

@@ -26,7 +26,7 @@ async def uncounted() -> None:
 class Session:
     """`reauthenticate` says who the caller is now, for streams that live longer than one request.
 
-    `count` counts a request against the limits, or raises.
+    `count` counts a request against the limits, or raises. `found` is what the caller is offered, if that is settled.
     """
 
     core: Core
@@ -35,10 +35,11 @@ class Session:
     source: RunSource
     reauthenticate: Callable[[], Awaitable[Caller]]
     count: Callable[[], Awaitable[None]] = uncounted
+    found: Offers | None = None
 
     async def offers(self) -> Offers:
-        """What the caller is offered here at this moment."""
-        return await self.core.catalog.offers(self.caller, self.endpoint)
+        """What the caller is offered here at this moment, unless that is settled."""
+        return self.found or await self.core.catalog.offers(self.caller, self.endpoint)
 
     async def watch(self) -> AsyncGenerator[None, None]:
         """A feed that yields each time that what is offered has changed from what it is now.

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from jinba_mcp.core.catalog import Endpoint
+from jinba_mcp.core.catalog import Endpoint, ToolSetRef
 from jinba_mcp.core.limits import Limits
 from jinba_mcp.domain.errors import NotFound
 from jinba_mcp.domain.limits import Quota, Quotas
@@ -229,3 +229,24 @@ def test_what_was_written_is_kept_until_there_is_too_much_of_it() -> None:
     assert written.find("a") == b"12345"
     written.keep("c", b"123")
     assert [written.find(key) for key in ("a", "b", "c")] == [b"12345", None, b"123"]
+
+
+async def test_a_list_is_kept_only_under_what_it_lists(world: World) -> None:
+    """Two organizations offer the same; one comes to offer more just when its list is made."""
+    sessions = {}
+    for organization in ("default", "other"):
+        await world.publish(organization=organization)
+        endpoint = Endpoint(toolset=ToolSetRef(organization=organization, toolset="greeting-tools"))
+        operator = await world.core.organizations.operator(organization)
+        sessions[organization] = Session(world.core, endpoint, operator, RunSource.MCP, uncounted)  # type: ignore[arg-type]  # unused
+    offers = await sessions["default"].offers()
+    assert offers.fingerprint == (await sessions["other"].offers()).fingerprint
+
+    async def publish_another() -> None:
+        await world.publish(other="def run() -> int:\n    return 1\n")
+
+    fast, listing, line = lane.Lane(McpServer("1", Listeners())), Asked(1, "tools/list", None, LATEST), Line()
+    await fast.answer(listing, replace(sessions["default"], count=publish_another), offers, line.receive, line.send)
+    line = Line()
+    await fast.answer(listing, sessions["other"], await sessions["other"].offers(), line.receive, line.send)
+    assert [name for name in ("greet", "other") if f'"name":"{name}"'.encode() in line.body] == ["greet"]
