@@ -128,7 +128,8 @@ class Keys:
             KeyNotFound: unknown, revoked or another organization's.
         """
         organization_id = caller.require(organization, Scope.READ)
-        return await self._find(organization_id, key_id)
+        async with self._store.read() as tx:
+            return await tx.keys.get(organization_id, key_id)
 
     async def issue(self, caller: Caller, organization: str, terms: KeyTerms) -> IssuedKey:
         """Make an organization key; it outlives whoever made it.
@@ -147,41 +148,40 @@ class Keys:
             FieldsInvalid: a term that cannot be used, such as a time of expiry that has passed.
         """
         organization_id = caller.require(organization, Scope.ADMIN)
-        key = await self._find(organization_id, key_id)
-        terms = KeyTerms.model_validate({**_terms_of(key), **changes})
-        self._check(caller, terms, organization_id, sets_expiry="expires_at" in changes)
-        changed = key.model_copy(update=terms.model_dump())
-        said = self._said(caller, "key.changed", key, before=_told(key), after=_told(changed))
         async with self._store.begin() as tx:
+            # Read here, or it would undo what another change has just taken away.
+            key = await tx.keys.get(organization_id, key_id)
+            terms = KeyTerms.model_validate({**_terms_of(key), **changes})
+            self._check(caller, terms, organization_id, sets_expiry="expires_at" in changes)
+            changed = key.model_copy(update=terms.model_dump())
             await tx.keys.save(changed)
-            await tx.audit.add(said)
+            await tx.audit.add(self._said(caller, "key.changed", key, before=_told(key), after=_told(changed)))
         return changed
 
     async def rotate(self, caller: Caller, organization: str, key_id: str, *, overlap_s: int = 0) -> IssuedKey:
         """Give a key a new secret; the old one works for `overlap_s` more seconds (0 to 7 days)."""
         organization_id = caller.require(organization, Scope.ADMIN)
-        key = await self._find(organization_id, key_id)
-        self._check(caller, KeyTerms.model_validate(_terms_of(key)), organization_id, sets_expiry=False)
         if not 0 <= overlap_s <= keys.MAX_OVERLAP_S:
             fault: JsonObject = {"pointer": "/overlapSeconds", "detail": f"from 0 to {keys.MAX_OVERLAP_S}"}
             raise FieldsInvalid([fault])
         secret = keys.new_secret()
-        rotated = key.model_copy(update={"prefix": keys.display_prefix(secret)})
         until = self._clock() + timedelta(seconds=overlap_s) if overlap_s else None
-        said = self._said(caller, "key.rotated", key, before=_told(key), after=_told(rotated))
         async with self._store.begin() as tx:
+            # As in `change`; and whoever may not hand out the key as it is by now does not get it.
+            key = await tx.keys.get(organization_id, key_id)
+            self._check(caller, KeyTerms.model_validate(_terms_of(key)), organization_id, sets_expiry=False)
+            rotated = key.model_copy(update={"prefix": keys.display_prefix(secret)})
             await tx.keys.rotate(rotated, keys.digest(secret), until)
-            await tx.audit.add(said)
+            await tx.audit.add(self._said(caller, "key.rotated", key, before=_told(key), after=_told(rotated)))
         return IssuedKey(key=rotated, secret=secret)
 
     async def revoke(self, caller: Caller, organization: str, key_id: str) -> None:
         """End a key for good; the next request with it is refused. Its runs stay."""
         organization_id = caller.require(organization, Scope.ADMIN)
-        key = await self._find(organization_id, key_id)
-        said = self._said(caller, "key.revoked", key, before=_told(key))
         async with self._store.begin() as tx:
+            key = await tx.keys.get(organization_id, key_id)
             await tx.keys.revoke(key.id, self._clock())
-            await tx.audit.add(said)
+            await tx.audit.add(self._said(caller, "key.revoked", key, before=_told(key)))
 
     async def page_personal(self, caller: Caller, request: PageRequest, *, email: str | None = None) -> Page[Key]:
         """The personal keys of the user that the caller acts as; the operator names any user by `email`."""
@@ -250,13 +250,6 @@ class Keys:
         caller.require_operator()
         async with self._store.read() as tx:
             return (await tx.users.get_by_email(email)).id
-
-    async def _find(self, organization_id: OrganizationId, key_id: str) -> Key:
-        async with self._store.read() as tx:
-            key = await tx.keys.find(organization_id, key_id)
-        if key is None:
-            raise KeyNotFound(key_id)
-        return key
 
     async def _add(
         self,

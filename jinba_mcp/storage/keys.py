@@ -106,6 +106,17 @@ class KeyRepository:
         )
         return None if row is None else _key(row)
 
+    async def get(self, organization_id: OrganizationId, key_id: str) -> Key:
+        """An organization's own key.
+
+        Raises:
+            KeyNotFound: unknown, revoked or another organization's.
+        """
+        key = await self.find(organization_id, key_id)
+        if key is None:
+            raise KeyNotFound(key_id)
+        return key
+
     async def find_personal(self, user_id: UserId, key_id: str) -> Key | None:
         """A user's own personal key."""
         row = await self._connection.first(

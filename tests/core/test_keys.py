@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import anyio
 import pytest
 
 from jinba_mcp.core.keys import KeyTerms
@@ -24,6 +25,7 @@ from jinba_mcp.domain.errors import (
     UserNotFound,
 )
 from jinba_mcp.domain.pages import PageRequest
+from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.scopes import ALL_SCOPES, Role, Scope
 from tests.worlds import World
 
@@ -303,3 +305,15 @@ async def test_an_organization_and_a_user_have_so_many_and_revoked_ones_do_not_c
         await world.core.keys.issue_personal(world.operator, terms, email="ada@example.com")
     await world.core.keys.revoke(world.operator, "default", issued.key.id)
     await world.core.keys.issue(world.operator, "default", terms)
+
+
+async def test_changes_at_once_undo_nothing_of_each_other(world: World) -> None:
+    """One admin takes rights away while another renames the key, and a third rotates it."""
+    issued = await world.core.keys.issue(world.operator, "default", terms(Scope.ADMIN))
+    changes: list[JsonObject] = [{"scopes": ["read"]}, {"name": "renamed"}]
+    async with anyio.create_task_group() as tasks:
+        for each in changes:
+            tasks.start_soon(world.core.keys.change, world.operator, "default", issued.key.id, each)
+        tasks.start_soon(world.core.keys.rotate, world.operator, "default", issued.key.id)
+    found = await world.core.keys.get(world.operator, "default", issued.key.id)
+    assert (found.name, found.scopes, found.prefix == issued.key.prefix) == ("renamed", (Scope.READ,), False)
