@@ -6,6 +6,7 @@ The patterns are RE2's: no backreferences, no look-around, and time linear in th
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import re2  # type: ignore[import-untyped]  # it has no stubs
 from pydantic import JsonValue
@@ -78,6 +79,8 @@ class SecretFields:
     def _resolved(self, reference: JsonValue) -> JsonValue:
         if not isinstance(reference, str):
             return None
+        # It is part of a URI, so that letters may be written as `%20` is (RFC 6901, 6).
+        reference = unquote(reference)
         if reference in self._named:
             return self._named[reference]
         place: JsonValue = self._root
@@ -173,11 +176,10 @@ def _of_property(schemas: list[JsonObject], name: str) -> list[JsonValue]:
     found: list[JsonValue] = []
     for schema in schemas:
         properties, patterns = schema.get("properties"), schema.get("patternProperties")
-        named = [properties[name]] if isinstance(properties, dict) and name in properties else []
-        if isinstance(patterns, dict):
-            # Whether a pattern fits is not asked either.
-            named += patterns.values()
-        found += named or [schema.get("additionalProperties")]
+        others = schema.get("additionalProperties")
+        found.append(properties.get(name, others) if isinstance(properties, dict) else others)
+        # Whether a pattern fits is not asked either.
+        found += patterns.values() if isinstance(patterns, dict) else ()
         found.append(schema.get("unevaluatedProperties"))
     return found
 

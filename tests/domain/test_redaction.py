@@ -24,8 +24,14 @@ MARKED: dict[str, tuple[dict[str, Any], JsonValue, JsonValue]] = {
     "prefixItems": ({"prefixItems": [{}, SECRET], "items": {}}, ["x", "y", "z"], ["x", "***", "z"]),
     "items after": ({"prefixItems": [{}], "items": SECRET}, ["x", "y", "z"], ["x", "***", "***"]),
     "additional": ({"properties": {"a": {}}, "additionalProperties": SECRET}, {"a": 1, "b": 2}, {"a": 1, "b": "***"}),
+    "additional beside patterns": (
+        {"patternProperties": {"^x-": {}}, "additionalProperties": SECRET}, {"a": "hunter2"}, {"a": "***"},
+    ),
     "patterned": ({"patternProperties": {"^pw": SECRET}}, {"pw1": "x"}, {"pw1": "***"}),
     "referred to": ({"$defs": {"P": SECRET}, "properties": {"a": {"$ref": "#/$defs/P"}}}, {"a": "x"}, {"a": "***"}),
+    "referred to as in a URI": (
+        {"$defs": {"API key": SECRET}, "properties": {"a": {"$ref": "#/$defs/API%20key"}}}, {"a": "x"}, {"a": "***"},
+    ),
     "by anchor": (
         {"$defs": {"P": {**SECRET, "$anchor": "pw"}}, "properties": {"a": {"$ref": "#pw"}}}, {"a": "x"}, {"a": "***"},
     ),
