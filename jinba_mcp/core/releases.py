@@ -7,6 +7,7 @@ from jinba_mcp.core.allowance import Allowance
 from jinba_mcp.domain.errors import ToolNotFound, VersionNotFound
 from jinba_mcp.domain.ids import VersionId
 from jinba_mcp.domain.json_schema import Validator
+from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.redaction import SecretFields
 from jinba_mcp.domain.tools import Tool
 from jinba_mcp.domain.toolsets import Content, Origin
@@ -58,19 +59,28 @@ class Release:
             tool = self._tools.get(tool_slug)
             if tool is None:
                 raise ToolNotFound(tool_slug, f"ToolSet '{self.toolset_slug}' {self.version.number} has no such tool.")
-            self._ready[tool_slug] = ReadyTool(
-                tool=tool,
-                program=self._program(tool),
-                arguments=Validator(tool.input_schema),
-                output=None if tool.output_schema is None else Validator(tool.output_schema),
-                secret_input=SecretFields.of(tool.input_schema),
-                secret_output=SecretFields.of(tool.output_schema),
-            )
+            self._ready[tool_slug] = self._made_ready(tool)
         return self._ready[tool_slug]
+
+    def _made_ready(self, tool: Tool) -> ReadyTool:
+        secret_input, secret_output = SecretFields.of(tool.input_schema), SecretFields.of(tool.output_schema)
+        return ReadyTool(
+            tool=tool,
+            program=self._program(tool),
+            arguments=_validator(tool.input_schema, secret_input),
+            output=None if tool.output_schema is None else _validator(tool.output_schema, secret_output),
+            secret_input=secret_input,
+            secret_output=secret_output,
+        )
 
     def _program(self, tool: Tool) -> Program:
         bundle = bundle_of(self.content, self.toolset_slug, self.version.digest)
         return Program(bundle=bundle, tool=tool.slug, entrypoint=tool.entrypoint, code=tool.code)
+
+
+def _validator(schema: JsonObject, secret: SecretFields | None) -> Validator:
+    # What is wrong with a secret goes on record, where no mask finds one that is short, or told of only in part.
+    return Validator(schema, hides_values=secret is not None)
 
 
 def bundle_of(content: Content, toolset_slug: str, digest: str) -> Bundle:

@@ -11,6 +11,7 @@ import jsonschema_rs
 from pydantic import JsonValue
 
 from jinba_mcp.domain.errors import SchemaInvalid
+from jinba_mcp.domain.masking import MASK
 from jinba_mcp.domain.records import JsonObject
 
 MAX_FAULTS = 20
@@ -22,8 +23,8 @@ _CHARACTERS_AN_ITEM = 100
 class Validator:
     """A schema compiled once; safe to share between threads."""
 
-    def __init__(self, schema: JsonObject) -> None:
-        """Compile `schema`.
+    def __init__(self, schema: JsonObject, *, hides_values: bool = False) -> None:
+        """Compile `schema`; with `hides_values` faults are told without what was found where they are.
 
         Raises:
             SchemaInvalid: it is not a usable JSON Schema 2020-12, or it refers to anything outside itself.
@@ -34,6 +35,7 @@ class Validator:
                 validate_formats=True,
                 pattern_options=jsonschema_rs.RegexOptions(),
                 retriever=_refuse_reference,
+                mask=MASK if hides_values else None,
             )
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             raise SchemaInvalid(

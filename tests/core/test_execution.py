@@ -7,7 +7,7 @@ import pytest
 
 from jinba_mcp.core.catalog import ToolRef
 from jinba_mcp.core.runs import CallContext
-from jinba_mcp.domain.errors import SandboxUnavailable
+from jinba_mcp.domain.errors import ArgumentsInvalid, SandboxUnavailable
 from jinba_mcp.domain.keeping import Keeping
 from jinba_mcp.domain.pages import PageRequest
 from jinba_mcp.domain.records import JsonObject
@@ -66,6 +66,25 @@ async def test_no_secret_is_recorded_of_a_failure_or_a_refusal(world: World) -> 
     assert len(page.items) == 2
     assert "hunter22" not in page.model_dump_json()
     assert RunPart.ERROR in (await stored(world, failed)).redacted
+
+
+@pytest.mark.parametrize("given", ["s3cr3t-" * 100, "007", {"text": "hunter22"}], ids=["long", "short", "no text"])
+async def test_a_secret_that_does_not_fit_its_schema_is_not_recorded(world: World, given: Any) -> None:
+    """Nor its beginning, of a secret that is longer than what is told of a fault."""
+    password: JsonObject = {"type": "string", "format": "password", "minLength": 4, "maxLength": 100}
+    schema: JsonObject = {"type": "object", "properties": {"password": password}}
+    code = "from typing import Any\n\ndef run(password: Any) -> dict:\n    return {'password': password}\n"
+    taking = SourceTool(slug="taking", code=code, input_schema=schema)
+    giving = SourceTool(slug="giving", code=code, input_schema={"type": "object"}, output_schema=schema)
+    source = Source(slug="greeting-tools", tools=(taking, giving), sandbox=Sandbox(provider="inprocess"))
+    await world.core.versions.push(world.operator, "default", source)
+    with pytest.raises(ArgumentsInvalid, match="/password"):
+        await world.call(world.operator, "greeting-tools/taking", password=given)
+    await world.call(world.operator, "greeting-tools/giving", password=given)
+    page = await world.core.history.page(world.operator, "default", RunFilter(), PageRequest())
+    told = [run.error.message for run in page.items if run.error is not None]
+    assert [message.count("/password: ***") for message in told] == [1, 1]
+    assert not [message for message in told if "s3cr3t" in message or "007" in message or "hunter22" in message]
 
 
 async def test_while_it_runs_the_record_has_no_secret_either(world: World) -> None:

@@ -33,6 +33,11 @@ def test_every_fault_has_its_pointer_and_a_sentence() -> None:
     ]
 
 
+def test_values_can_be_left_out_of_what_is_told() -> None:
+    [fault] = Validator(PERSON, hides_values=True).faults({"name": ["hunter22"]})
+    assert fault == {"pointer": "/name", "detail": '*** is not of type "string"'}
+
+
 def test_pointers_go_through_objects_and_lists() -> None:
     schema: JsonObject = {"properties": {"rows": {"items": {"properties": {"n": {"type": "integer"}}}}}}
     assert [fault["pointer"] for fault in Validator(schema).faults({"rows": [{"n": 1}, {"n": "x"}]})] == ["/rows/1/n"]
