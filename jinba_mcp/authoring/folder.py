@@ -8,9 +8,8 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from jinba_mcp.authoring import documents, files, locks
-from jinba_mcp.domain import env, ids, sandboxes, tools, toolsets
+from jinba_mcp.domain import env, ids, sandboxes, schema_weights, tools, toolsets
 from jinba_mcp.domain.errors import FolderInvalid, SchemaInvalid
-from jinba_mcp.domain.json_schema import Validator
 from jinba_mcp.domain.packages import Lock, Package
 from jinba_mcp.domain.records import JsonObject, Record
 
@@ -184,7 +183,7 @@ def _check_schemas(fields: JsonObject, where: str) -> None:
         if not isinstance(schema, dict):
             raise FolderInvalid(f"{where}: {name}: must be a JSON Schema, written as a mapping.")
         try:
-            Validator(schema)
+            schema_weights.check(schema)
         except SchemaInvalid as error:
             raise FolderInvalid(f"{where}: {name}: {error.message}") from error
         if field == "input_schema" and schema.get("type") != "object":

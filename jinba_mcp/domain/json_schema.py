@@ -1,7 +1,7 @@
 """JSON Schema 2020-12: the only door to the validator.
 
-Patterns run in linear time, so no pattern can hang the server. A schema that doubles its own references level by level
-still can: `schema_weights.check` refuses it before it is stored.
+Patterns run in linear time. A schema that doubles its own references level by level still takes for ever, and one full
+of patterns takes gigabytes when it is compiled: `schema_weights.check` refuses both before anything compiles them.
 """
 
 from itertools import islice
@@ -23,8 +23,12 @@ _CHARACTERS_AN_ITEM = 100
 class Validator:
     """A schema compiled once; safe to share between threads."""
 
-    def __init__(self, schema: JsonObject, *, hides_values: bool = False) -> None:
+    def __init__(
+        self, schema: JsonObject, *, hides_values: bool = False, max_pattern_bytes: int | None = None
+    ) -> None:
         """Compile `schema`; with `hides_values` faults are told without what was found where they are.
+
+        `max_pattern_bytes` bounds what each of its patterns may take in memory (at most 10 MB).
 
         Raises:
             SchemaInvalid: it is not a usable JSON Schema 2020-12, or it refers to anything outside itself.
@@ -33,7 +37,7 @@ class Validator:
             self._compiled = jsonschema_rs.Draft202012Validator(
                 schema,
                 validate_formats=True,
-                pattern_options=jsonschema_rs.RegexOptions(),
+                pattern_options=jsonschema_rs.RegexOptions(size_limit=max_pattern_bytes),
                 retriever=_refuse_reference,
                 mask=MASK if hides_values else None,
             )

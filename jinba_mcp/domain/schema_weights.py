@@ -21,9 +21,13 @@ MAX_WEIGHT = 1_000
 MAX_SUBSCHEMAS = 5_000
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 48
+MAX_PATTERN_BYTES = 32 * 1024 * 1024
+"""Of all patterns together when compiled: ten characters can ask for ten megabytes (`\\pL{200}`)."""
 
 _MAX_DIGITS = 5
 """Of an index in a JSON Pointer: no list within `MAX_BYTES` is longer."""
+_FEW_PATTERNS = 3
+"""Each of so many may be as large as the validator takes any."""
 _VALUE_DEPTH = 200
 """As deep as JSON is read (`json_values.parse`)."""
 _DIALECT = "https://json-schema.org/draft/2020-12/"
@@ -39,7 +43,7 @@ def check(schema: JsonObject) -> None:
     """Refuse a schema that is not usable, or that a small value could keep the validator busy with.
 
     Raises:
-        SchemaInvalid: not JSON Schema 2020-12, too large, too deep, or too heavy.
+        SchemaInvalid: not JSON Schema 2020-12, too large, too deep, or too heavy, its patterns among it.
     """
     if len(json_values.canonical(schema)) > MAX_BYTES:
         raise SchemaInvalid(f"A schema has at most {MAX_BYTES // 1024} KB of JSON.")
@@ -48,7 +52,19 @@ def check(schema: JsonObject) -> None:
     if json_values.holds_nul(schema):
         raise SchemaInvalid("A schema holds no NUL characters.")
     _Weights(schema).check()
-    Validator(schema)
+    _check_patterns(schema)
+
+
+def _check_patterns(schema: JsonObject) -> None:
+    """Compile the schema with an equal share of the memory for each pattern, since none says how much it takes."""
+    share = MAX_PATTERN_BYTES // max(len(_patterns(schema)), _FEW_PATTERNS)
+    try:
+        Validator(schema, max_pattern_bytes=share)
+    except SchemaInvalid as error:
+        if not error.message.endswith('is not a "regex"'):
+            raise
+        why = f"or takes more than {share // 1024} KB of memory, its share of what a schema's patterns may take"
+        raise SchemaInvalid(f"{error.message}, {why}.") from error
 
 
 class _Weights:
@@ -179,6 +195,13 @@ def _objects(value: JsonValue) -> Iterator[JsonObject]:
         yield value
     for inner in value.values() if isinstance(value, dict) else _listed(value):
         yield from _objects(inner)
+
+
+def _patterns(schema: JsonObject) -> set[str]:
+    """The different ones, which is how often the validator compiles them."""
+    nodes = list(_objects(schema))
+    stated = {pattern for node in nodes if isinstance(pattern := node.get("pattern"), str)}
+    return stated.union(*(_named(node, "patternProperties") for node in nodes))
 
 
 def _anchors(node: JsonObject) -> list[str]:

@@ -17,6 +17,9 @@ from jinba_mcp.domain.toolsets import Visibility
 
 CODE = "def run(name: str) -> str:\n    return f'Hello {name}'\n"
 
+# When compiled, each takes 7 MB.
+HEAVY_PATTERNS = "inputSchema:\n  prefixItems:\n" + "".join(rf"  - pattern: \pL{{180}}{n}" + "\n" for n in range(99))
+
 Write: TypeAlias = Callable[[dict[str, str | bytes]], Path]
 
 
@@ -190,6 +193,7 @@ def test_a_fault_in_toolset_yml_is_named(write: Write, toolset: str, words: list
         ("inputSchema: {type: strnig}\n", ["tools/greet/tool.yml: inputSchema:", "JSON Schema"]),
         ("inputSchema: {type: array}\n", ["tools/greet/tool.yml: inputSchema:", "'object'"]),
         ("inputSchema: {type: object, $ref: 'http://x.test/y'}\n", ["tools/greet/tool.yml: inputSchema:"]),
+        (HEAVY_PATTERNS, ["tools/greet/tool.yml: inputSchema:", "share of what a schema's patterns may take"]),
         ("outputSchema: {type: 5}\n", ["tools/greet/tool.yml: outputSchema:"]),
         ("entrypoint: 'no-dash'\n", ["tools/greet/tool.yml: entrypoint:"]),
         ("annotations: {readonly: true}\n", ["tools/greet/tool.yml: annotations:", "'readOnlyHint'"]),

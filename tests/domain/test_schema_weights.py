@@ -62,6 +62,9 @@ LIGHT: dict[str, dict[str, Any]] = {
         "anyOf": [{"$ref": f"#/$defs/v{number}"} for number in range(200)],
     },
     "a thousand fields": {"properties": {f"f{number}": {"type": "string"} for number in range(1_000)}},
+    "a name in any script": {"pattern": r"^[\p{L}\p{N} ]{1,100}$"},
+    "five hundred plain patterns": {"prefixItems": [{"pattern": f"^[a-z0-9-]{{1,63}}{n}$"} for n in range(500)]},
+    "a pattern many times": {"prefixItems": [{"pattern": r"^\p{L}{1,100}$"}] * 500},
     "three doublings": doubling(3, "allOf"),
     "the dialect": {"properties": {"schema": {"$ref": "https://json-schema.org/draft/2020-12/schema"}}},
 }  # fmt: skip
@@ -83,6 +86,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "NUL": ({"description": "\0"}, "NUL"),
     "no schema": ({"type": "nope"}, "Not a usable"),
     "nowhere": ({"$ref": "#/nowhere"}, "Not a usable"),
+    "no pattern": ({"pattern": "("}, "regex., or takes more than"),
+    "patterns of gigabytes": ({"prefixItems": [{"pattern": rf"\pL{{180}}{n}"} for n in range(300)]}, "than 109 KB"),
+    "names of gigabytes": ({"patternProperties": {rf"\pL{{180}}{n}": {} for n in range(300)}}, "than 109 KB"),
     "too many": ({"anyOf": [{"enum": [1]}] * 10, "allOf": [{"a": n} for n in range(1_001)]}, "ways"),
 }  # fmt: skip
 
