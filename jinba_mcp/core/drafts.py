@@ -33,7 +33,7 @@ from jinba_mcp.domain.revisions import Tags, check, tool_tag, toolset_tag
 from jinba_mcp.domain.scopes import Scope
 from jinba_mcp.domain.sources import Source, SourceTool, source_of
 from jinba_mcp.domain.tools import Tool
-from jinba_mcp.domain.toolsets import MAX_TOOLS, MAX_TOOLSETS, RESERVED_SLUGS, Draft, Listing, Origin, ToolSet
+from jinba_mcp.domain.toolsets import MAX_TOOLS, MAX_TOOLSETS, RESERVED_SLUGS, Content, Draft, Listing, Origin, ToolSet
 from jinba_mcp.storage.store import Store
 
 R = TypeVar("R", bound=Record)
@@ -216,6 +216,14 @@ class Drafts:
 
         _check_usable(caller, slug, tool)
         await self._changed(caller, organization_id, _Change(slug, removed, "tool.deleted", f"{slug}/{tool}"))
+
+    async def check(self, content: Content) -> None:
+        """System's own: refuse what an earlier release let into a draft and this one cannot serve.
+
+        Raises:
+            FieldsInvalid: a schema is not usable, or would take too long to check arguments with.
+        """
+        await self._sources.check(content)
 
     async def _find(self, organization_id: OrganizationId, slug: str) -> Drafted | None:
         async with self._store.read() as tx:

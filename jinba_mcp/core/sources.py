@@ -38,6 +38,8 @@ class Sources:
         self._engines = engines
         self._resolver = resolver
         self._allowance = allowance
+        # A heavy schema keeps a core busy for a second, so schemas wait for one another and not the server for them.
+        self._turns = anyio.CapacityLimiter(1)
 
     async def described(
         self, source: Source, origin: Origin, before: Draft | None, report: Reporter | None = None
@@ -70,9 +72,17 @@ class Sources:
                 for tool in sorted(source.tools, key=lambda tool: tool.slug)
             ),
         )
-        for tool in content.tools:
-            check_schemas(tool)
+        await self.check(content)
         return Described(content, {tool.slug: _missing(tool) for tool in source.tools})
+
+    async def check(self, content: Content) -> None:
+        """System's own: refuse content with a schema that could not be served.
+
+        Raises:
+            FieldsInvalid: with the name of the tool beside each fault.
+        """
+        for tool in content.tools:
+            await anyio.to_thread.run_sync(check_schemas, tool, limiter=self._turns)
 
     async def _locked(self, source: Source, before: Draft | None, report: Reporter | None) -> Lock | None:
         """The lock that fits the packages: the one given, the one that the draft has, or a new one."""

@@ -11,7 +11,6 @@ from jinba_mcp.core.catalog import DRAFT
 from jinba_mcp.core.drafts import Drafts
 from jinba_mcp.core.engines import Engines
 from jinba_mcp.core.releases import bundle_of
-from jinba_mcp.core.sources import check_schemas
 from jinba_mcp.core.toolsets import ToolSets
 from jinba_mcp.domain import ids, versions
 from jinba_mcp.domain.caller import Caller
@@ -232,8 +231,7 @@ class Versions:
     async def _install(self, toolset: ToolSet, report: Reporter | None) -> None:
         async with self._store.read() as tx:
             draft = await tx.toolsets.find_draft(toolset.id)
-        for tool in draft.content.tools:
-            check_schemas(tool)
+        await self._drafts.check(draft.content)
         if draft.content.lock is not None:
             bundle = bundle_of(draft.content, toolset.slug, versions.digest(draft.content))
             await self._engines.of(draft.content.sandbox, draft.origin).prepare(bundle, report)

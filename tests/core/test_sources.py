@@ -1,5 +1,6 @@
 """Sources made into content: what is asked of the engine and the resolver, what is taken over, and what is refused."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 
 from jinba_mcp.core import sources
 from jinba_mcp.core.sources import Sources, check_schemas
+from jinba_mcp.core.versions import Publication
+from jinba_mcp.domain import schema_weights
 from jinba_mcp.domain.errors import FieldsInvalid, SandboxUnavailable, TooLarge
 from jinba_mcp.domain.packages import Lock, Package
 from jinba_mcp.domain.sandboxes import Sandbox
@@ -114,6 +117,16 @@ async def test_only_the_operators_own_code_may_ask_to_run_in_process(making: Sou
     with pytest.raises(FieldsInvalid, match="never runs inside the server"):
         await making.described(inside, Origin.API, None)
     await making.described(inside, Origin.OPERATOR, None)
+
+
+async def test_schemas_are_weighed_beside_the_event_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = list[int]()
+    monkeypatch.setattr(schema_weights, "check", lambda _: threads.append(threading.get_ident()))
+    given = SourceTool(slug="a", code="1", input_schema={"type": "object"})
+    await world.core.drafts.save(world.operator, "default", Source(slug="my-tools", tools=(given,)))
+    await world.core.versions.publish(world.operator, "default", "my-tools", Publication())
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("name", ["input_schema", "output_schema"])
