@@ -10,7 +10,7 @@ from jinba_mcp.core import audit
 from jinba_mcp.core.cache import GenerationCache
 from jinba_mcp.core.sealing import Keyring, Sealing
 from jinba_mcp.domain.caller import Caller
-from jinba_mcp.domain.env import MAX_VARIABLES, Env, Setting, Variable
+from jinba_mcp.domain.env import MAX_VARIABLES, NO_ENV, Env, Setting, Variable
 from jinba_mcp.domain.errors import CountExceeded, EnvNotFound, ToolSetNotFound
 from jinba_mcp.domain.ids import ToolSetId
 from jinba_mcp.domain.records import JsonObject, Record
@@ -100,15 +100,19 @@ class Variables:
             )  # fmt: skip
 
     async def of(self, toolset: ToolSet) -> Env:
-        """System's own: what a run of this ToolSet is handed.
+        """System's own: what a run of this ToolSet is handed; nothing, if it has been deleted since it was found.
 
         Raises:
             SecretsUnreadable: a secret does not open with the server's key.
         """
 
         async def load() -> Env:
+            # Read anew: `toolset` may be older than the change that emptied the cache, and this stays until the next.
             async with self._store.read() as tx:
-                return self._env(toolset, await tx.env.of_toolset(toolset.id))
+                current = await tx.toolsets.find(toolset.organization_id, toolset.slug)
+                if current is None or current.id != toolset.id:
+                    return NO_ENV
+                return self._env(current, await tx.env.of_toolset(toolset.id))
 
         env = await self._envs.get(toolset.id, load)
         return Env() if env is None else env

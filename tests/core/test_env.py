@@ -51,6 +51,13 @@ async def test_a_run_gets_declared_values_and_what_was_set_over_them(world: Worl
     assert (await world.core.env.of(toolset)).variables["REGION"] == "eu"
 
 
+async def test_who_found_the_toolset_before_a_change_leaves_nothing_old_behind(world: World, toolset: ToolSet) -> None:
+    declared = (EnvDeclaration(key="REGION", value="us"),)
+    changed, _ = await world.core.drafts.change(world.operator, *WHERE, {"env": declared})
+    await world.core.env.of(toolset)
+    assert (await world.core.env.of(changed)).variables == {"REGION": "us"}
+
+
 async def test_a_secret_lies_sealed_and_is_listed_without_its_value(world: World, toolset: ToolSet) -> None:
     await put(world, "TOKEN", SECRET, is_secret=True)
     _, listed = await world.core.env.page(await world.key(Scope.READ), *WHERE)
