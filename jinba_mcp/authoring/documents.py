@@ -27,10 +27,16 @@ R = TypeVar("R", bound=Record)
 _BREAKS = frozenset("\x85\u2028\u2029")
 MAX_DEPTH = 64
 """Of nesting; PyYAML's time grows with the square of it."""
+MAX_NODES = 100_000
+"""Keys, values, lists and mappings of a file. Each takes half a kilobyte, and time, where two characters make one."""
 _UNREADABLE = (ValueError, LookupError, AttributeError)
 """What PyYAML lets through where a value is not what its own tag says: `!!int` of nothing, `!!bool maybe`."""
 _READ_IN_TWO_WAYS = re.compile(r"[\t\r\x85\u2028\u2029\ufeff]|(?<!\w)!(?!=)|[|>][-+0-9]*#")
 """Where PyYAML's two parsers may differ: tabs, odd breaks, marks of byte order, tags, comments right after `|`."""
+
+
+class _TooManyNodes(Exception):
+    """No error of YAML: the other parser need not be asked."""
 
 
 class _Rules(Composer, SafeConstructor):
@@ -39,6 +45,7 @@ class _Rules(Composer, SafeConstructor):
     check_event: Any
     peek_event: Any
     depth = 0
+    node_count = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         fault = None
@@ -49,6 +56,9 @@ class _Rules(Composer, SafeConstructor):
         if fault:
             mark = self.peek_event().start_mark
             raise yaml.composer.ComposerError(None, None, fault, mark)
+        self.node_count += 1
+        if self.node_count > MAX_NODES:
+            raise _TooManyNodes
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -129,6 +139,8 @@ def parse(text: str, where: str) -> JsonObject:
         if not isinstance(loaded, dict):
             raise FolderInvalid(f"{where}: the file must hold a mapping (name: value), not {_kind(loaded)}.")
         plain = json_values.parse(json_values.dump(loaded))
+    except _TooManyNodes as error:
+        raise FolderInvalid(f"{where}: more than {MAX_NODES} keys and values.") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -62,6 +62,14 @@ def test_what_json_does_not_have_is_refused(text: str, words: list[str]) -> None
     assert [word for word in words if word not in caught.value.message] == [], caught.value.message
 
 
+@pytest.mark.parametrize("lines", ["", "#\t\n"], ids=["fast", "in Python"])
+def test_a_file_has_so_many_values_and_no_more(lines: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_NODES", 100)
+    assert documents.parse(f"{lines}a: [{'b,' * 97}]\n", "x.yml") == {"a": ["b"] * 97}
+    with pytest.raises(FolderInvalid, match=r"x\.yml: more than 100 keys and values"):
+        documents.parse(f"{lines}a: [{'b,' * 98}]\n", "x.yml")
+
+
 def test_an_alias_bomb_is_refused_before_it_grows() -> None:
     lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))]
 

@@ -32,6 +32,12 @@ def test_a_file_that_is_no_lock_is_named(tmp_path: Path, text: str) -> None:
         read_lock(DiskTree(tmp_path), "my-tools")
 
 
+def test_a_lock_of_countless_values_is_refused(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).write_text(f"a: [{'b,' * 150_000}]\n")
+    with pytest.raises(FolderInvalid, match=r"my-tools/toolset\.lock: more than 100000"):
+        read_lock(DiskTree(tmp_path), "my-tools")
+
+
 def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     write_lock(tmp_path, LOCK)
     (tmp_path / LOCK_FILE).rename(tmp_path / "elsewhere")
