@@ -12,6 +12,8 @@ from jinba_mcp.faces.rest.openapi import KEY_SCHEMES, PROBLEM, refusal
 REFUSALS = (400, 401, 403, 404, 409, 413, 415, 429, 503)
 _VALUES = ("const", "default", "enum", "examples")
 """Keywords that hold data, in which a `$ref` would be a name like any other."""
+_NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+"""Keywords that hold schemas by name, where `default` and `$ref` are names like any other."""
 
 
 def document(content: Content, version: str, base_url: str, organization: str, slug: str) -> JsonObject:
@@ -77,6 +79,8 @@ def _moved(value: Any, here: str) -> JsonValue:
             moved[name] = here + inner[1:]
         elif name in _VALUES:
             moved[name] = inner
+        elif name in _NAMED and isinstance(inner, dict):
+            moved[name] = {each: _moved(schema, here) for each, schema in inner.items()}
         else:
             moved[name] = _moved(inner, here)
     return moved

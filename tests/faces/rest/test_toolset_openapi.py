@@ -93,6 +93,18 @@ async def test_references_in_data_are_left_alone(rest: Rest) -> None:
     assert body["example"] == {"a": {"$ref": "#/x"}}
 
 
+async def test_arguments_called_like_keywords_of_data_have_their_references_moved(rest: Rest) -> None:
+    point, here = {"$ref": "#/$defs/P"}, {"$ref": "#/components/schemas/t_input/$defs/P"}
+    named = ("const", "default", "enum", "examples", "$ref")
+    schema: dict[str, Any] = {"type": "object", "properties": dict.fromkeys(named, point), "$defs": {"P": {}}}
+    schema["$defs"]["enum"] = point
+    schema["dependentSchemas"] = {"default": point}
+    await rest.push(tools=(SourceTool(slug="t", code="def run(**_): return {}", input_schema=schema),))
+    moved = (await document(rest))["components"]["schemas"]["t_input"]
+    assert moved["properties"] == dict.fromkeys(named, here)
+    assert (moved["$defs"]["enum"], moved["dependentSchemas"]["default"]) == (here, here)
+
+
 async def test_it_is_of_the_active_version_or_the_one_that_is_named_and_of_the_keys_own_tools(rest: Rest) -> None:
     await rest.push()
     await rest.push(tools=(SourceTool(slug="greet", code="def run(): return {}"),))
