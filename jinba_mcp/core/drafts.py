@@ -19,7 +19,6 @@ from jinba_mcp.domain.errors import (
     Conflict,
     CountExceeded,
     FieldsInvalid,
-    Forbidden,
     NameTaken,
     OrganizationNotFound,
     PreconditionFailed,
@@ -232,9 +231,10 @@ class Drafts:
     async def _changed(
         self, caller: Caller, organization_id: OrganizationId, change: _Change, report: Reporter | None = None
     ) -> Drafted:
-        _check_usable(caller, change.slug)
-        if caller.tools is not None and "/" not in change.target:
-            raise Forbidden(f"This key is narrowed to some tools, and this concerns all of '{change.slug}'.")
+        if "/" in change.target:
+            _check_usable(caller, change.slug)
+        else:
+            caller.require_all_of(change.slug)
         for _ in range(_ATTEMPTS):
             found = await self._find(organization_id, change.slug)
             source = change.edit(found)

@@ -41,20 +41,24 @@ class Variables:
     async def page(self, caller: Caller, organization: str, slug: str) -> tuple[ToolSet, list[Variable]]:
         """What is set, by key, with the ToolSet that says what is expected. Secrets come without their value."""
         organization_id = caller.require(organization, Scope.READ)
+        if not caller.may_use(slug):
+            raise ToolSetNotFound(slug)
         async with self._store.read() as tx:
-            toolset = await tx.toolsets.get(organization_id, _usable(caller, slug))
+            toolset = await tx.toolsets.get(organization_id, slug)
             return toolset, await tx.env.of_toolset(toolset.id)
 
     async def put(self, caller: Caller, organization: str, slug: str, setting: Setting) -> Variable:
         """Set a variable, new or not.
 
         Raises:
+            Forbidden: the key is narrowed to some tools, and variables are of all.
             ToolSetNotFound: no such ToolSet for this caller.
             CountExceeded: the ToolSet has as many variables as it may.
         """
         organization_id = caller.require(organization, Scope.WRITE)
+        caller.require_all_of(slug)
         async with self._store.begin() as tx:
-            toolset = await tx.toolsets.get(organization_id, _usable(caller, slug))
+            toolset = await tx.toolsets.get(organization_id, slug)
             present = {variable.key: variable for variable in await tx.env.of_toolset(toolset.id)}
             if setting.key not in present and len(present) >= MAX_VARIABLES:
                 raise CountExceeded(f"'{slug}'", "variables", MAX_VARIABLES)
@@ -82,11 +86,13 @@ class Variables:
         """Unset a variable; what `toolset.yml` gives as its plain value shows again.
 
         Raises:
+            Forbidden: the key is narrowed to some tools, and variables are of all.
             EnvNotFound: it is not set.
         """
         organization_id = caller.require(organization, Scope.WRITE)
+        caller.require_all_of(slug)
         async with self._store.begin() as tx:
-            toolset = await tx.toolsets.get(organization_id, _usable(caller, slug))
+            toolset = await tx.toolsets.get(organization_id, slug)
             present = {variable.key: variable for variable in await tx.env.of_toolset(toolset.id)}
             if key not in present:
                 raise EnvNotFound(key)
@@ -175,12 +181,6 @@ class Variables:
 def _shown(variable: Variable) -> JsonObject:
     """A variable for the audit log: its value, unless that is sealed."""
     return {"secret": True} if variable.is_secret else {"secret": False, "value": variable.value}
-
-
-def _usable(caller: Caller, slug: str) -> str:
-    if not caller.may_use(slug):
-        raise ToolSetNotFound(slug)
-    return slug
 
 
 def _place(toolset_id: ToolSetId, key: str) -> str:

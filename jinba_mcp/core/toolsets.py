@@ -4,7 +4,7 @@ from jinba_mcp.clock import Clock
 from jinba_mcp.core import audit
 from jinba_mcp.core.catalog import Catalog, Located, ToolSetRef
 from jinba_mcp.domain.caller import Caller
-from jinba_mcp.domain.errors import DeletionUnconfirmed, Forbidden, ToolSetNotFound
+from jinba_mcp.domain.errors import DeletionUnconfirmed, ToolSetNotFound
 from jinba_mcp.domain.ids import OrganizationId
 from jinba_mcp.domain.organizations import Organization
 from jinba_mcp.domain.pages import Page, PageRequest
@@ -59,14 +59,12 @@ class ToolSets:
 
         Raises:
             ToolSetNotFound: no such ToolSet for this caller.
+            Forbidden: the key is narrowed to some tools.
             PreconditionFailed: it is not in a state of `if_match`.
             DeletionUnconfirmed: `confirmation` is not its slug; says what would go with it.
         """
         organization_id = caller.require(organization, Scope.WRITE)
-        if not caller.may_use(slug):
-            raise ToolSetNotFound(slug)
-        if caller.tools is not None:
-            raise Forbidden(f"This key is narrowed to some tools, and this concerns all of '{slug}'.")
+        caller.require_all_of(slug)
         async with self._store.begin() as tx:
             found = await tx.toolsets.find_with_draft(organization_id, slug)
             if found is None:

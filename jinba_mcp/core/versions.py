@@ -108,6 +108,7 @@ class Versions:
         Its packages are installed first, so that the first call need not wait for them; `report` hears of it.
 
         Raises:
+            Forbidden: the key is narrowed to some tools.
             EnvironmentFailed: the packages cannot be installed; nothing is published.
             DraftEmpty: the draft has no tools.
             VersionExists: the number does not exceed the latest.
@@ -115,6 +116,7 @@ class Versions:
             PreconditionFailed: the ToolSet is not in a state of `if_match`.
         """
         organization_id = caller.require(organization, Scope.WRITE)
+        caller.require_all_of(slug)
         await self._install(await self._toolsets.find_own(caller, organization_id, slug), report)
         async with self._store.begin() as tx:
             toolset = await tx.toolsets.get(organization_id, slug)
@@ -161,12 +163,13 @@ class Versions:
         """Make a published version the active one, forward or back; the next request gets it.
 
         Raises:
+            Forbidden: the key is narrowed to some tools.
             VersionNotFound: no such number was published.
             VersionYanked: it was withdrawn.
             PreconditionFailed: the ToolSet is not in a state of `if_match`.
         """
         organization_id = caller.require(organization, Scope.WRITE)
-        await self._toolsets.find_own(caller, organization_id, slug)
+        caller.require_all_of(slug)
         async with self._store.begin() as tx:
             toolset = await tx.toolsets.get(organization_id, slug)
             check(if_match, toolset_tag(toolset, await tx.toolsets.find_draft(toolset.id)))
@@ -197,10 +200,11 @@ class Versions:
         Yanking the active version leaves none active; taking it back does not make it active again.
 
         Raises:
+            Forbidden: the key is narrowed to some tools.
             VersionNotFound: no such number was published.
         """
         organization_id = caller.require(organization, Scope.WRITE)
-        await self._toolsets.find_own(caller, organization_id, slug)
+        caller.require_all_of(slug)
         async with self._store.begin() as tx:
             toolset = await tx.toolsets.get(organization_id, slug)
             version = await tx.versions.find_version(toolset.id, number)

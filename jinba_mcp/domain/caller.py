@@ -3,12 +3,14 @@
 from enum import StrEnum
 
 from jinba_mcp.domain.errors import (
+    Forbidden,
     NarrowingExceeded,
     OperatorNeeded,
     OrganizationNotFound,
     PersonalKeyNeeded,
     ScopeMissing,
     SessionNeeded,
+    ToolSetNotFound,
 )
 from jinba_mcp.domain.ids import KeyId, OrganizationId, SessionId, UserId
 from jinba_mcp.domain.records import Record
@@ -124,6 +126,18 @@ class Caller(Record):
         """
         if self.toolsets is not None or self.tools is not None:
             raise NarrowingExceeded
+
+    def require_all_of(self, toolset: str) -> None:
+        """Check that the caller's narrowing leaves in a ToolSet and all of its tools, for what concerns them together.
+
+        Raises:
+            ToolSetNotFound: it is narrowed out.
+            Forbidden: some of its tools may be.
+        """
+        if not self.may_use(toolset):
+            raise ToolSetNotFound(toolset)
+        if self.tools is not None:
+            raise Forbidden(f"This key is narrowed to some tools, and this concerns all of '{toolset}'.")
 
     def require_operator(self) -> None:
         """Check that this is whoever holds the machine.

@@ -23,9 +23,7 @@ _CHARACTERS_AN_ITEM = 100
 class Validator:
     """A schema compiled once; safe to share between threads."""
 
-    def __init__(
-        self, schema: JsonObject, *, hides_values: bool = False, max_pattern_bytes: int | None = None
-    ) -> None:
+    def __init__(self, schema: JsonObject, *, hides_values: bool = False, max_pattern_bytes: int | None = None) -> None:
         """Compile `schema`; with `hides_values` faults are told without what was found where they are.
 
         `max_pattern_bytes` bounds what each of its patterns may take in memory (at most 10 MB).

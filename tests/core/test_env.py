@@ -12,6 +12,7 @@ from jinba_mcp.domain.env import MAX_VARIABLES, EnvDeclaration, Setting
 from jinba_mcp.domain.errors import (
     CountExceeded,
     EnvNotFound,
+    Forbidden,
     OperatorNeeded,
     OrganizationNotFound,
     ScopeMissing,
@@ -101,6 +102,17 @@ async def test_another_organization_and_a_narrowed_key_find_nothing(world: World
         await put(world, "A", "1", by=narrowed)
     with pytest.raises(ToolSetNotFound):
         await world.core.env.page(narrowed, *WHERE)
+
+
+async def test_a_key_narrowed_to_some_tools_sets_nothing_for_all_of_them(world: World, toolset: ToolSet) -> None:
+    await put(world, "A", "1")
+    narrowed = await world.key(Scope.READ, Scope.WRITE, tools=(f"{toolset.slug}/greet",))
+    with pytest.raises(Forbidden, match="narrowed to some tools"):
+        await put(world, "A", "2", by=narrowed)
+    with pytest.raises(Forbidden, match="narrowed to some tools"):
+        await world.core.env.remove(narrowed, *WHERE, "A")
+    _, variables = await world.core.env.page(narrowed, *WHERE)
+    assert [variable.value for variable in variables] == ["1"]
 
 
 async def test_after_a_rotation_every_secret_is_under_the_new_key_only(

@@ -11,6 +11,7 @@ from jinba_mcp.core.versions import Publication
 from jinba_mcp.domain.errors import (
     DraftEmpty,
     FieldsInvalid,
+    Forbidden,
     ScopeMissing,
     ToolSetNotFound,
     VersionExists,
@@ -224,3 +225,17 @@ async def test_scopes_and_narrowing_hold_for_versions_too(world: World) -> None:
     ):
         with pytest.raises(ToolSetNotFound):
             await attempt
+
+
+async def test_a_key_narrowed_to_some_tools_decides_nothing_for_all_of_them(world: World) -> None:
+    await world.publish()
+    narrowed = await world.key(Scope.ADMIN, tools=("greeting-tools/greet",))
+    where = (narrowed, "default", "greeting-tools")
+    for attempt in (
+        world.core.versions.publish(*where, Publication()),
+        world.core.versions.activate(*where, "1.0.0"),
+        world.core.versions.mark(*where, "1.0.0", Marks(yanked=True)),
+    ):
+        with pytest.raises(Forbidden, match="narrowed to some tools"):
+            await attempt
+    assert (await world.core.toolsets.get(*where)).published_version == "1.0.0"
