@@ -3,10 +3,11 @@
 import hashlib
 import os
 import platform
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import cache
+from itertools import count
 
 from jinba_mcp.core.allowance import Allowance
 from jinba_mcp.core.core import Workshop
@@ -19,6 +20,7 @@ from jinba_mcp.sandbox.inprocess import InProcessEngine
 from jinba_mcp.sandbox.local.chosen import ChosenEngine
 from jinba_mcp.sandbox.local.tiers import Tier
 from jinba_mcp.sandbox.packages.facade import Packages
+from jinba_mcp.sandbox.packages.leases import Hold
 from jinba_mcp.settings import Settings
 
 _MB = 1024 * 1024
@@ -33,8 +35,14 @@ async def working(settings: Settings, *, is_server: bool) -> AsyncIterator[Works
     Raises:
         Invalid: a setting names what there is not.
     """
+    with _owner(settings, is_server=is_server) as owner:
+        async with _working(settings, owner) as workshop:
+            yield workshop
+
+
+@asynccontextmanager
+async def _working(settings: Settings, owner: str) -> AsyncIterator[Workshop]:
     packages = Packages(settings.cache / "packages", allow_builds=settings.allow_builds)
-    owner = _owner(settings, is_server=is_server)
     remote = {name: _remote(name, owner, settings) for name in settings.sandbox_providers}
     keyring = Keyring(settings.data_dir.expanduser().absolute() / "secret.key", settings.secret_keys)
     keeper = Keeper(_keeping(settings))
@@ -64,10 +72,25 @@ def _local(settings: Settings, packages: Packages) -> Engine:
     return ChosenEngine(make, settings.sandbox, settings.sandbox_min)
 
 
-def _owner(settings: Settings, *, is_server: bool) -> str:
-    """A name that this server has at every start, and that no command and no other server has."""
+@contextmanager
+def _owner(settings: Settings, *, is_server: bool) -> Iterator[str]:
+    """A name that this process has to itself, and that after a server of this place another one of it has."""
+    if not is_server or not settings.sandbox_providers:
+        yield _named(settings, f"process {os.getpid()}")
+        return
+    folder = settings.cache / "servers"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in count():
+        # A server has several processes, for a while two of one worker, and each removes what bears its name.
+        owner = _named(settings, f"server {number}")
+        if (hold := Hold.alone(folder / f"{owner}.lock")) is not None:
+            with hold:
+                yield owner
+            return
+
+
+def _named(settings: Settings, process: str) -> str:
     place = (platform.node(), settings.data_dir.expanduser().absolute(), settings.host, settings.port)
-    process = "server" if is_server else os.getpid()
     return hashlib.sha256(f"{place} {process}".encode()).hexdigest()[:16]
 
 

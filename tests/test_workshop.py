@@ -160,6 +160,24 @@ async def test_a_server_knows_its_remote_sandboxes_again_and_takes_nobody_elses(
     assert chosen == [{}] * 4
 
 
+async def test_processes_of_one_server_take_no_remote_sandboxes_from_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: list[str] = []
+
+    class Provider(DockerProvider):
+        def __init__(self, owner: str, **options: Any) -> None:
+            super().__init__(owner, **options)
+            owners.append(owner)
+
+    monkeypatch.setattr(engines, "PROVIDERS", {"docker": Provider})
+    settings = configured(tmp_path, sandbox_providers="docker")
+    async with workshop.working(settings, is_server=True), workshop.working(settings, is_server=True):
+        assert len(set(owners)) == 2
+    async with workshop.working(settings, is_server=True), workshop.working(settings, is_server=True):
+        assert owners[2:] == owners[:2]
+
+
 async def test_docker_is_made_as_the_operator_set_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen: list[dict[str, str]] = []
 

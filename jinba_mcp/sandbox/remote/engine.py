@@ -204,8 +204,9 @@ class RemoteEngine:
         except TimeoutError:
             return f"The {self.name} sandbox did not answer in {CHECK_TIMEOUT_S:g} s."
         if problem is None:
-            self._is_usable = True
+            # First, since a machine that is made meanwhile would be taken for a leftover.
             await self._sweep()
+            self._is_usable = True
         return problem
 
     async def _required(self, bundle: Bundle) -> Bundle:

@@ -93,6 +93,8 @@ class FolderProvider:
         self.gate.set()
         self.answering = asyncio.Event()
         self.answering.set()
+        self.sweeping = asyncio.Event()
+        self.sweeping.set()
 
     async def check(self) -> str | None:
         self.checked_count += 1
@@ -116,6 +118,8 @@ class FolderProvider:
         return machine
 
     async def sweep(self) -> int:
+        self.events.append("sweep")
+        await self.sweeping.wait()
         if self.left_count < 0:
             raise ProviderFailed("no list")
         return self.left_count

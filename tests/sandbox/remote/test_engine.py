@@ -181,6 +181,22 @@ async def test_leftovers_that_cannot_be_listed_stop_nothing(provider: FolderProv
     assert (await make_engine(provider).capabilities()).problem is None
 
 
+async def test_no_machine_is_made_before_the_leftovers_are_gone(
+    provider: FolderProvider, make_engine: MakeEngine
+) -> None:
+    engine = make_engine(provider)
+    provider.sweeping.clear()
+    runs = [asyncio.create_task(engine.run(setup_of(ADD), {"a": 1, "b": 2}))]
+    await until(lambda: "sweep" in provider.events)
+    runs.append(asyncio.create_task(engine.run(setup_of(ADD), {"a": 1, "b": 2})))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert "prepare" not in provider.events
+    assert "create" not in provider.events
+    provider.sweeping.set()
+    assert [(await run).output for run in runs] == [{"sum": 3}] * 2
+
+
 async def test_a_lost_machine_is_replaced_once(provider: FolderProvider, make_engine: MakeEngine) -> None:
     engine = make_engine(provider)
     await engine.run(setup_of(ADD), {"a": 1, "b": 2})
