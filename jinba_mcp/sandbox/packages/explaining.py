@@ -8,7 +8,10 @@ from jinba_mcp.domain.errors import EnvironmentFailed, JinbaError, PackagesUnres
 from jinba_mcp.domain.packages import Package
 
 _MAX_CHARS = 500
+_MAX_WORD_CHARS = 200
+"""More than any name or version has. Strangers choose them, and those patterns take the square of a word's length."""
 
+_LONG_WORD = re.compile(rf"(\S{{{_MAX_WORD_CHARS}}})\S+")
 _UV_UNKNOWN = re.compile(r"(?P<name>[\w.-]+) was not found in the (?:package registry|provided package locations)")
 _UV_NO_WHEEL = re.compile(r"(?P<name>[\w.-]+?)(?:[=<>!~][^ ]*)? ha(?:s|ve) no (?:usable )?wheels")
 _UV_WHEEL_WANTED = re.compile(r"Wheels are required for `(?P<name>[\w.-]+)`")
@@ -35,6 +38,7 @@ _ADDRESS = re.compile(r"[a-z+]+://[^\s'\"`)]+|(?<![\w.])/[^\s'\"`):]+")
 
 def python_fault(errors: str, packages: tuple[Package, ...], version: str) -> JinbaError:
     """Why uv did not resolve `packages` for Python `version`."""
+    errors = _with_short_words(errors)
     facts = _uv_facts(errors)
     if facts is None:
         return moment_fault(errors)
@@ -57,12 +61,13 @@ def without_wheels(errors: str) -> set[str]:
     """The packages that uv could not use because they have no wheels for this machine."""
     if "No solution found" not in errors:
         return set()
-    line = " ".join(errors.split())
+    line = " ".join(_with_short_words(errors).split())
     return {match["name"] for pattern in (_UV_NO_WHEEL, _UV_WHEEL_WANTED) for match in pattern.finditer(line)}
 
 
 def npm_fault(errors: str, packages: tuple[Package, ...]) -> JinbaError:
     """Why deno did not resolve `packages`."""
+    errors = _with_short_words(errors)
     if match := _NPM_UNKNOWN.search(errors):
         return _named(match["name"], "does not exist in the npm registry; check its spelling", packages)
     if match := _NPM_NO_VERSION.search(errors):
@@ -74,6 +79,7 @@ def npm_fault(errors: str, packages: tuple[Package, ...]) -> JinbaError:
 
 def moment_fault(errors: str) -> EnvironmentFailed:
     """Why packages cannot be fetched or installed now, whatever the list."""
+    errors = _with_short_words(errors)
     if match := _HASH.search(errors):
         name = f" '{match['pin'].strip()}'" if match["pin"] else ""
         return EnvironmentFailed(
@@ -95,6 +101,10 @@ def disk_fault(error: OSError) -> EnvironmentFailed:
         f"The package cache of this server cannot be used: {error.strerror or 'unknown error'}. Have the operator look "
         "at its disk and at whose the folder is."
     )
+
+
+def _with_short_words(errors: str) -> str:
+    return _LONG_WORD.sub(r"\1", errors)
 
 
 def _uv_facts(errors: str) -> str | None:

@@ -67,6 +67,18 @@ def test_a_long_derivation_is_cut() -> None:
     assert len(fault.message) < 600
 
 
+def test_what_strangers_call_their_packages_is_cut_before_it_is_searched() -> None:
+    # Uncut, 50 KB of it, which uv repeats faithfully, keep the patterns and with them the server busy for minutes.
+    name = "b" * 2_000
+    unknown = explaining.python_fault(_uv(f"Because {name} was not found in the package registry", END), ASKED, "3.11")
+    assert unknown.message == (
+        f"Package '{name[:200]}', which another one needs, does not exist in the package index; check its spelling."
+    )
+    assert explaining.without_wheels(_uv(f"Because {name} has no wheels", END)) == {name[:200]}
+    assert explaining.npm_fault(f"error: npm package '{name}' does not exist.", ASKED).message.count("b") < 300
+    assert explaining.moment_fault(f"{name} cannot be read").message.endswith(f"said: {name[:200]} cannot be read")
+
+
 @pytest.mark.parametrize(
     ("errors", "package"),
     [
