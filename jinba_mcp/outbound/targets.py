@@ -10,11 +10,16 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 
 from jinba_mcp.domain.addresses import Destination, IPAddress, Reach, allows, reach
 from jinba_mcp.domain.errors import Invalid, Unavailable
 
+MAX_LOOKUPS = 256
+"""At once, of names that may take their time; far more than there are deliveries at once."""
+
 _PORTS = {"http": 80, "https": 443}
+_lookups = anyio.CapacityLimiter(MAX_LOOKUPS)
 
 Lookup = Callable[[str], Awaitable[Iterable[str]]]
 """The addresses of a host name."""
@@ -22,8 +27,13 @@ Lookup = Callable[[str], Awaitable[Iterable[str]]]
 
 async def system_lookup(host: str) -> list[str]:
     """As the machine's resolver has it."""
-    found = await anyio.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in found]
+
+    def look() -> list[str]:
+        return [str(sockaddr[0]) for *_, sockaddr in socket.getaddrinfo(host.encode(), None, type=socket.SOCK_STREAM)]
+
+    # The event loop has four threads or so for all lookups, and whose servers never answer holds one of them long after
+    # the request was given up: a few such names would leave nobody else's receivers, nor the database, to be found.
+    return await anyio.to_thread.run_sync(look, abandon_on_cancel=True, limiter=_lookups)
 
 
 class Targets:

@@ -1,5 +1,10 @@
 """Targets: which URLs may be called, as far as they tell by themselves, and which addresses behind them."""
 
+import socket
+import threading
+from typing import Any
+
+import anyio
 import pytest
 
 from jinba_mcp.domain.errors import Invalid
@@ -68,3 +73,27 @@ async def test_the_machine_itself_is_private_under_its_name() -> None:
     assert {"127.0.0.1", "::1"} & set(await system_lookup("localhost"))
     with pytest.raises(Invalid, match="private"):
         await Targets().admit("localhost", 443)
+
+
+async def test_names_that_nobody_answers_for_keep_no_other_from_being_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = threading.Event()
+
+    def resolver(host: bytes | str, *_: Any, **__: Any) -> list[Any]:
+        name = host if isinstance(host, str) else host.decode()
+        if name.startswith("stuck"):
+            released.wait(60)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    try:
+        async with anyio.create_task_group() as asking:
+            for number in range(50):
+                asking.start_soon(system_lookup, f"stuck-{number}.example")
+            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(10):
+                assert await system_lookup("quick.example") == ["93.184.215.14"]
+            asking.cancel_scope.cancel()
+    finally:
+        released.set()
