@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import PurePosixPath
@@ -165,7 +165,8 @@ class DockerProvider:
             labels={OWNER_LABEL: self._owner},
             log_config={"type": "none"},
         )
-        container.start()
+        with _removed_on_failure(container):
+            container.start()
         return DockerMachine(container, None, self._in_thread)
 
     def _started(self, tag: str, order: Order) -> "DockerMachine":
@@ -176,9 +177,12 @@ class DockerProvider:
             **self._walls(order.limits),
             **self._reach(order.bundle.network),
         )
-        # Attached before it starts, so that not a byte is missed.
-        stream = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        container.start()
+        with _removed_on_failure(container), contextlib.ExitStack() as attached:
+            # Attached before it starts, so that not a byte is missed.
+            stream = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            attached.callback(_close, stream)
+            container.start()
+            attached.pop_all()
         return DockerMachine(container, stream, self._in_thread)
 
     def _walls(self, limits: Limits) -> dict[str, Any]:
@@ -315,6 +319,17 @@ def _packed(path: str, content: bytes) -> bytes:
         info.size, info.mode = len(content), 0o644
         archive.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _removed_on_failure(container: Any) -> Iterator[None]:
+    """What was created is there even if it does not start, and nobody else knows of it."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(_sdk().errors.DockerException, OSError):
+            _remove(container)
+        raise
 
 
 def _remove(container: Any) -> None:

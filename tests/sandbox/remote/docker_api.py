@@ -71,6 +71,7 @@ class DockerDaemon(socketserver.ThreadingUnixStreamServer):
         self.committed: list[str] = []
         self.execs: dict[str, dict[str, Any]] = {}
         self.is_broken = False
+        self.starts_nothing = False
 
     @contextlib.contextmanager
     def running(self) -> Iterator["DockerDaemon"]:
@@ -178,6 +179,9 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, [{"Id": one.id, "Labels": one.asked["Labels"]} for one in found])
 
     def start(self, key: str) -> None:
+        if self.server.starts_nothing:
+            self._answer(500, {"message": "network public not found"})
+            return
         self.server.containers[key].start(self.server.env)
         self._answer(204)
 

@@ -151,6 +151,21 @@ async def test_closing_leaves_no_container(
     assert not daemon.containers
 
 
+async def test_a_container_that_does_not_start_is_not_left_behind(
+    daemon: DockerDaemon, provider: DockerProvider, make_engine: MakeEngine
+) -> None:
+    engine = make_engine(provider, spare_count=0)
+    for is_built in (False, True):
+        if is_built:
+            await engine.prepare(setup_of(ADD).program.bundle)
+        daemon.starts_nothing = True
+        with pytest.raises(SandboxUnavailable, match="out of reach"):
+            await engine.run(setup_of(ADD), {"a": 1, "b": 2})
+        assert not daemon.containers
+        daemon.starts_nothing = False
+    assert len(daemon.every_container) == 3
+
+
 async def test_a_network_is_refused_unless_one_is_named(daemon: DockerDaemon, make_engine: MakeEngine) -> None:
     engine = make_engine(DockerProvider("me", image=IMAGE, base_url=daemon.url))
     for network, words in (("on", "has no network"), (("api.example.com",), "a list of hosts")):
