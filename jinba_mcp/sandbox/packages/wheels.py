@@ -1,8 +1,11 @@
 """Wheels that are made here, behind walls, from sources: each once, kept by what it was made from."""
 
 import hashlib
+import io
 import json
+import lzma
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +26,8 @@ LAYOUT = 1
 _MAX_ROUNDS = 5
 _MAX_METADATA_BYTES = 1024 * 1024
 _MAX_ENTRIES = 50_000
+_MAX_READ_BYTES = 8 * 1024 * 1024
+"""At once, of an archive; its directory is read so, and takes some ten times as much when it has been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +163,30 @@ def _needs(source: Source, wheel: Path) -> tuple[str, ...]:
         return tuple(_plain(need) for need in found.get("requires_dist", []))
     except (
         zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
         InvalidWheelFilename,
         InvalidSdistFilename,
         InvalidVersion,
         OSError,
+        RuntimeError,  # of the archive: it is encrypted, or packed in a way that is not known here
         ValueError,
     ) as error:
         raise BuildFailed(f"its build made no usable wheel ({ascii(str(error))[:200]})") from None
 
 
+class _Sparing(io.FileIO):
+    """A file that is not read as a whole: an archive says itself how large its directory is, and how much is that."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _MAX_READ_BYTES:
+            raise ValueError("its directory is of unreasonable size")
+        return super().read(size) or b""
+
+
 def _metadata(wheel: Path) -> bytes:
-    with zipfile.ZipFile(wheel) as archive:
+    with _Sparing(wheel) as stream, zipfile.ZipFile(stream) as archive:
         entries = archive.infolist()
         found = [entry for entry in entries if entry.filename.endswith(".dist-info/METADATA")]
         if len(entries) > _MAX_ENTRIES or len(found) != 1 or found[0].filename.count("/") != 1:
@@ -188,7 +206,7 @@ def _plain(need: str) -> str:
     """A requirement written anew. Raises ValueError for one that names an address, or is none."""
     try:
         parsed = Requirement(need)
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         raise ValueError(need) from None
     written = str(parsed)
     if parsed.url or not written.isascii() or not written.isprintable():

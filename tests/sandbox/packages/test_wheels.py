@@ -1,6 +1,8 @@
 """Wheels made here are looked at before anybody uses them, and made once."""
 
 import hashlib
+import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -111,3 +113,29 @@ def test_two_metadata_are_refused(tmp_path: Path) -> None:
 )
 def test_needs_that_are_no_plain_requirements_are_refused(tmp_path: Path, need: str) -> None:
     assert "no usable wheel" in _refused(tmp_path / NAME, wheel("sums", "1.0.0", {}, requires=(need,)))
+
+
+@pytest.mark.parametrize(("place", "value"), [(8, 1), (10, zipfile.ZIP_DEFLATED), (10, zipfile.ZIP_LZMA), (10, 99)])
+def test_metadata_that_cannot_be_unpacked_is_refused(tmp_path: Path, place: int, value: int) -> None:
+    content = bytearray(wheel("sums", "1.0.0", {}))
+    # Said twice: before the file, and two bytes later in the directory.
+    content[place - 2] = content[content.index(b"PK\x01\x02") + place] = value
+    assert "no usable wheel" in _refused(tmp_path / NAME, bytes(content))
+
+
+def test_a_need_that_nests_without_end_is_refused(tmp_path: Path) -> None:
+    content = wheel("sums", "1.0.0", {}, requires=(f"adding; {'(' * 20_000}",))
+    assert "no usable wheel" in _refused(tmp_path / NAME, content)
+
+
+def test_an_archive_takes_no_memory_for_all_that_it_says_it_holds(tmp_path: Path) -> None:
+    count = 300_000
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    size_bytes = len(entry) * count
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, size_bytes, 0, 0)
+    tracemalloc.start()
+    try:
+        assert "no usable wheel" in _refused(tmp_path / NAME, entry * count + end)
+        assert tracemalloc.get_traced_memory()[1] < 3 * size_bytes
+    finally:
+        tracemalloc.stop()
