@@ -158,11 +158,14 @@ class Server(uvicorn.Server):
 class _Http(HttpToolsProtocol):
     """Bounds the head of a request in time and size; uvicorn's parser would wait for its end, and keep it, for ever.
 
+    So it is with the fields behind a chunked body, which nobody here reads (RFC 9110, 6.5.1): they are not kept.
     And tells the request that is being answered when its client hangs up, even if others wait behind it.
     """
 
     _head_bytes = 0
     _is_in_head = True
+    _may_be_trailers = False
+    """Whether a chunk has begun and nothing of it has come, as with the last one, which only trailers follow."""
     _head_since = 0.0
     _running: RequestResponseCycle | None = None
     _timer: asyncio.TimerHandle | None = None
@@ -187,6 +190,21 @@ class _Http(HttpToolsProtocol):
         if self._timer is None:
             self._timer = self.loop.call_later(HEAD_TIMEOUT_S, self._check_head)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_in_head:
+            super().on_header(name, value)
+
+    def on_chunk_header(self) -> None:
+        self._may_be_trailers, self._head_bytes = True, 0
+
+    def on_body(self, body: bytes) -> None:
+        self._may_be_trailers = False
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._may_be_trailers = False
+        super().on_message_complete()
+
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         super().on_headers_complete()
@@ -200,10 +218,16 @@ class _Http(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if not (self._is_in_head or self._may_be_trailers):
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes <= MAX_HEAD_BYTES or self.transport.is_closing():
+            return
         if self._is_in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The head of the request is too large.")
+            self.send_400_response("The head of the request is too large.")
+        else:
+            # The answer may be on its way already, so that there is no place for another.
+            self.transport.close()
 
     def _check_head(self) -> None:
         # One timer for many heads: to set and stop one for each costs more than to read it.

@@ -19,6 +19,7 @@ from jinba_mcp.settings import Settings
 
 Handler = Callable[[], Awaitable[None]]
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 async def _nothing() -> None:
@@ -35,6 +36,8 @@ class Served:
     server: Any = None
     receives: list[Receive] = field(default_factory=list)
     """Of each request that has begun."""
+    scopes: list[Any] = field(default_factory=list)
+    """As above."""
 
     async def connect(self) -> SocketStream:
         return await anyio.connect_tcp("127.0.0.1", self.port)
@@ -49,6 +52,7 @@ async def serving(handler: Handler = _nothing, *, grace_s: float = 0.0) -> Async
             await send({"type": "lifespan.shutdown.complete"})
             return
         served.receives.append(receive)
+        served.scopes.append(scope)
         await handler()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body"})
@@ -175,6 +179,44 @@ async def test_large_bodies_are_no_large_heads(monkeypatch: pytest.MonkeyPatch) 
     async with serving() as served, await served.connect() as client:
         for _ in range(2):
             await client.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n" + os.urandom(5000))
+            assert (await client.receive()).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("endless", [b"a" * 65_536, b"a:\r\n" * 16_384], ids=["one", "many"])
+async def test_trailers_that_never_end_are_cut_off(endless: bytes) -> None:
+    async with serving() as served, await served.connect() as client:
+        await client.send(CHUNKED + b"0\r\nX-Big: a")
+        assert (await client.receive()).startswith(b"HTTP/1.1 200")
+
+        async def go_on() -> None:
+            for _ in range(4 * server.MAX_HEAD_BYTES // 65_536):
+                await client.send(endless)
+            await client.send(b"\r\n\r\n" + GET)
+            await client.receive()
+
+        with pytest.raises((anyio.BrokenResourceError, anyio.EndOfStream)):
+            await go_on()
+
+
+async def test_trailers_are_no_headers() -> None:
+    async def until_the_end() -> None:
+        while (await served.receives[0]()).get("more_body"):
+            pass
+
+    async with serving(until_the_end) as served, await served.connect() as client:
+        await client.send(CHUNKED + b"2\r\nhi\r\n0\r\nAuthorization: Bearer late\r\n\r\n")
+        assert (await client.receive()).startswith(b"HTTP/1.1 200")
+        assert [name for name, _ in served.scopes[0]["headers"]] == [b"host", b"transfer-encoding"]
+
+
+async def test_small_chunks_are_no_trailers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_HEAD_BYTES", 1_000)
+    async with serving() as served, await served.connect() as client:
+        for _ in range(2):
+            await client.send(CHUNKED)
+            for _ in range(500):
+                await client.send(b"1\r\na\r\n")
+            await client.send(b"0\r\n\r\n")
             assert (await client.receive()).startswith(b"HTTP/1.1 200")
 
 
