@@ -32,7 +32,8 @@ BOOT_S = 60.0
 PAUSE_S = 1.0
 """Before a worker that died is replaced, so that one which always does costs little."""
 _AFTER_GRACE_S = 5.0
-_PROGRAM = (sys.executable, "-m", worker.__name__)
+# Without -P the first place to import from is the folder in which somebody typed the command.
+_PROGRAM = (sys.executable, "-P", "-m", worker.__name__)
 
 
 @contextmanager

@@ -93,6 +93,17 @@ def test_an_interrupted_server_ends_well_and_says_so_by_its_exit_code(
     assert [line for line in ended.err.splitlines() if "event=sandbox.chosen" not in line] == []
 
 
+@pytest.mark.slow
+def test_workers_import_nothing_from_where_the_server_was_started(
+    stopping: Jinba, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the command itself does not: the folder may be somebody else's ToolSet."""
+    (tmp_path / "secrets.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    ended = stopping("serve", "--port", "0", "--workers", "2", "--json")
+    assert (ended.code, ended.json["ready"]) == (0, True)
+
+
 def test_a_port_in_use_is_one_clear_line(jinba: Jinba) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ended = jinba("serve", "--port", str(listener.getsockname()[1]))
