@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import anyio
 
@@ -34,7 +37,11 @@ def serve(directory: Path, port: int, *, as_json: bool) -> bool:
     current = local.read_settings()
     logs.configure("warning" if current.log_level == "info" else current.log_level, current.log_format)
     listener = server.listen(HOST, port)
-    with listener, tempfile.TemporaryDirectory(prefix="jinba-dev-", ignore_cleanup_errors=True) as place:
+    with (
+        _leaving_nothing(),
+        listener,
+        tempfile.TemporaryDirectory(prefix="jinba-dev-", ignore_cleanup_errors=True) as place,
+    ):
         settings = _temporary(current, Path(place), listener.getsockname()[1])
 
         async def work() -> bool:
@@ -52,6 +59,27 @@ def serve(directory: Path, port: int, *, as_json: bool) -> bool:
             return web_server.was_interrupted
 
         return local.run(work, on_uvloop=sys.platform != "win32")
+
+
+@contextmanager
+def _leaving_nothing() -> Iterator[None]:
+    """Have what would end the process at once, and leave its secrets on the disk, be Ctrl-C: a closed terminal, too."""
+    names = (getattr(signal, name, None) for name in ("SIGHUP", "SIGTERM"))
+    # One that is ignored already, as under nohup, stays so.
+    numbers = [number for number in names if number is not None and signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    # Once, since the kernel and the shell both tell that a terminal is closed.
+    signal.signal(number, signal.SIG_IGN)
+    signal.raise_signal(signal.SIGINT)
 
 
 def _temporary(current: Settings, place: Path, port: int) -> Settings:

@@ -102,5 +102,20 @@ def test_secrets_come_from_the_environment(add_tool: AddTool) -> None:
         assert (variable["key"], variable["secret"], variable["isSet"]) == ("TOKEN", True, True)
 
 
+@pytest.mark.usefixtures("empty_data_dir")
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+def test_its_registry_is_gone_however_it_is_ended(add_tool: AddTool, tmp_path: Path, number: signal.Signals) -> None:
+    folder, temporary = add_tool(), tmp_path / "tmp"
+    temporary.mkdir()
+    with (folder / "toolset.yml").open("a") as yml:
+        yml.write("env: [{key: TOKEN, secret: true}]\n")
+    with developing(folder, TOKEN="hunter2", TMPDIR=str(temporary)) as lines:
+        assert [lines.next()["event"] for _ in range(2)] == ["loaded", "ready"]
+        assert [*temporary.glob("jinba-dev-*/secret.key")] != []
+        lines.process.send_signal(number)
+        assert lines.process.wait(WITHIN_S) == (0 if number == signal.SIGTERM else 130)
+    assert [*temporary.glob("jinba-dev-*")] == []
+
+
 def test_a_directory_that_is_not_there_is_misuse(jinba: Jinba, tmp_path: Path) -> None:
     assert jinba("toolsets", "dev", str(tmp_path / "nowhere")).code == 2
