@@ -32,19 +32,21 @@ def login(
 ) -> None:
     """Keep the key to a server, and have commands work there. It is typed unseen, or comes from standard input."""
     where = profile_file.plain(url or os.environ.get("JINBA_URL") or DEFAULT_URL)
-    kept = profile_file.read()
+    profile_file.read()  # a file that cannot be used is told of before anybody types a key
     key = _read(where)
 
     async def ask(jinba: AsyncJinba) -> Me:
         return await jinba.me()
 
     me = reach.over_network(reach.Server(where, key), None, ask)
+    whom = _whom(where, me)
     name = profile or urlsplit(where).netloc
-    profile_file.write(kept.having(name, Profile(url=where, key=key)))
+    # Read again, since others may have logged in or out while the key was typed.
+    profile_file.write(profile_file.read().having(name, Profile(url=where, key=key)))
     if as_json:
         output.document({"profile": name, "url": where, "me": me})
     else:
-        output.line(f"Logged in to {where} {_whom(me)}.")
+        output.line(f"Logged in to {where} {whom}.")
         output.note(
             f"Commands work there from now on (profile {name}), unless told otherwise: --local, --url, --profile."
         )
@@ -60,8 +62,16 @@ def _read(url: str) -> str:
     return key.strip()
 
 
-def _whom(me: Me) -> str:
-    """Whose key it is, for recognition."""
-    key, organization, user = me["key"], me["organization"], me["user"]
-    whose = organization["slug"] if organization is not None else "" if user is None else user["email"]
-    return "" if key is None else f"with the key '{key['name']}' ({key['prefix']}…) of {whose}"
+def _whom(url: str, me: Me) -> str:
+    """Whose key it is, for recognition.
+
+    Raises:
+        Failed: the answer is that of something else than a Jinba server.
+    """
+    try:
+        key, organization, user = me["key"], me["organization"], me["user"]
+        whose = organization["slug"] if organization is not None else "" if user is None else user["email"]
+        said = "" if key is None else f"with the key '{key['name']}' ({key['prefix']}…) of {whose}"
+    except (KeyError, TypeError) as error:
+        raise output.Failed(f"What answered at {url} does not look like a Jinba server; nothing is kept.") from error
+    return output.printable(said)

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 import typer
 
+from jinba_mcp.cli import profile_file, reach
+from jinba_mcp.cli.profile_file import Profile
 from tests.cli.conftest import Ended, Jinba, Remote
 
 WRONG = "jtb_" + "x" * 43
@@ -93,6 +95,44 @@ def test_what_cannot_be_used_is_misuse(
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
     assert not profiles_file.exists()
+
+
+ME = {"key": {"name": "mine", "prefix": "jtb_abcd"}, "organization": {"slug": "acme"}, "user": None}
+
+
+@pytest.mark.parametrize("me", [{}, {**ME, "key": []}, {**ME, "organization": {}}, {**ME, "organization": "acme"}])
+def test_a_key_to_what_is_no_jinba_server_is_not_kept(
+    cli: Jinba, me: object, monkeypatch: pytest.MonkeyPatch, profiles_file: Path
+) -> None:
+    monkeypatch.setattr(reach, "over_network", lambda *_: me)
+    ended = cli("login", "http://127.0.0.1:9", stdin=b"jtb_1\n")
+    assert (ended.code, ended.out) == (1, "")
+    assert "does not look like a Jinba server" in ended.err
+    assert not profiles_file.exists()
+
+
+def test_a_server_does_not_steer_the_terminal(cli: Jinba, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {**ME, "key": {"name": "\x1b[2Jmine", "prefix": "jtb_abcd"}}
+    monkeypatch.setattr(reach, "over_network", lambda *_: named)
+    ended = cli("login", "http://127.0.0.1:9", stdin=b"jtb_1\n")
+    assert (ended.code, "\x1b" in ended.out, "mine" in ended.out) == (0, False, True)
+
+
+def test_what_others_log_in_to_and_out_of_while_the_key_is_typed_stays_so(
+    cli: Jinba, monkeypatch: pytest.MonkeyPatch, profiles_file: Path
+) -> None:
+    old, new = (Profile(url=f"https://{name}.example.com", key="jtb_1") for name in ("old", "new"))
+    profile_file.write(profile_file.read().having("old", old))
+
+    def prompt(*_: object, **__: object) -> str:
+        profile_file.write(profile_file.read().without("old").having("new", new))
+        return "jtb_2"
+
+    monkeypatch.setattr(typer, "prompt", prompt)
+    monkeypatch.setattr(reach, "over_network", lambda *_: ME)
+    assert cli("login", "http://127.0.0.1:9", "--profile", "mine", is_terminal=True).code == 0
+    kept = json.loads(profiles_file.read_text())
+    assert (sorted(kept["profiles"]), kept["current"]) == (["mine", "new"], "mine")
 
 
 def test_a_damaged_file_is_told_before_a_key_is_asked_for(cli: Jinba, profiles_file: Path) -> None:
