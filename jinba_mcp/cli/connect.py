@@ -21,12 +21,16 @@ def connect(
     """Bridge standard input and output to a remote MCP endpoint, with the key in JINBA_API_KEY."""
     if not url.startswith(("http://", "https://")):
         raise output.Misused(f"'{url}' is no URL of an MCP endpoint, such as https://tools.example.com/mcp.")
+    secret = os.environ.get("JINBA_API_KEY", "")
+    if not (secret.isascii() and secret.isprintable() and " " not in secret):
+        # Said here, because what sends it would quote it, and clients keep what is said here in their logs.
+        raise output.Misused("JINBA_API_KEY has characters that no key has, such as a line's end; was it copied whole?")
     settings = local.read_settings()
     logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     try:
-        local.run(lambda: bridge.serve(url, os.environ.get("JINBA_API_KEY"), __version__))
+        local.run(lambda: bridge.serve(url, secret or None, __version__))
     except bridge.BridgeFailed as error:
         raise output.Failed(str(error)) from error
 

@@ -30,6 +30,17 @@ def test_what_is_no_url_is_misuse(connecting: Jinba) -> None:
     assert connecting("connect").code == 2
 
 
+@pytest.mark.parametrize("after", ["\r", "\n", " ", "\u00a0", "\udcff"])
+def test_a_key_that_cannot_be_sent_is_not_told_to_whoever_reads_the_log(
+    connecting: Jinba, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    """As with a variable that was set from a file with Windows' line ends."""
+    monkeypatch.setenv("JINBA_API_KEY", f"jtb_{'k' * 49}{after}")
+    ended = connecting("connect", "http://127.0.0.1:9/mcp")
+    assert (ended.code, ended.out, "kkk" in ended.err) == (2, "", False)
+    assert "JINBA_API_KEY" in ended.err
+
+
 @pytest.mark.slow  # each starts a whole program
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_signal_ends_it_though_the_remote_never_answers(measured: str, number: signal.Signals, code: int) -> None:
