@@ -35,7 +35,7 @@ def read(text: str | None, file: Path | None, limit_bytes: int) -> JsonObject | 
 
 
 def from_pairs(pairs: Sequence[str], schema: JsonObject) -> JsonObject:
-    """Arguments out of KEY=VALUE words: text where the schema wants text, otherwise JSON if it is some.
+    """Arguments out of KEY=VALUE words: text where the schema wants text, otherwise JSON that fits, if it is some.
 
     Raises:
         Misused: a word without `=`, or a key twice.
@@ -54,12 +54,37 @@ def from_pairs(pairs: Sequence[str], schema: JsonObject) -> JsonObject:
 
 
 def _value(text: str, schema: JsonValue) -> JsonValue:
-    if isinstance(schema, dict) and schema.get("type") == "string":
+    types = _types(schema)
+    if types == {"string"}:
         return text
     try:
-        return json_values.parse(text)
+        value = json_values.parse(text)
     except MalformedBody:
         return text
+    # As with an optional text, which 12345 may be, but as no number.
+    return text if "string" in types and not types & _TYPES[type(value)] else value
+
+
+_TYPES = {
+    bool: {"boolean"},
+    int: {"integer", "number"},
+    float: {"integer", "number"},
+    str: {"string"},
+    list: {"array"},
+    dict: {"object"},
+    type(None): {"null"},
+}
+
+
+def _types(schema: JsonValue) -> set[str]:
+    """The types that a schema takes, as far as it says; none if it does not say, or not of each alternative."""
+    if not isinstance(schema, dict):
+        return set()
+    named, ways = schema.get("type"), schema.get("anyOf", schema.get("oneOf"))
+    if isinstance(ways, list):
+        each = [_types(way) for way in ways]
+        return set().union(*each) if all(each) else set()
+    return {named} if isinstance(named, str) else {str(name) for name in named} if isinstance(named, list) else set()
 
 
 def _object(where: str, raw: bytes) -> JsonObject:

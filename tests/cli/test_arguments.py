@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from jinba_mcp.cli import arguments
 from jinba_mcp.cli.output import Misused
@@ -23,6 +24,31 @@ def test_words_become_what_the_schema_wants() -> None:
         "empty": "",
         "flag": True,
     }
+
+
+OPTIONAL = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        (OPTIONAL, "01712345678.10", "01712345678.10"),
+        (OPTIONAL, "1712345678.10", "1712345678.10"),
+        (OPTIONAL, "true", "true"),
+        (OPTIONAL, "[1]", "[1]"),
+        (OPTIONAL, "null", None),
+        (OPTIONAL, '"quoted"', "quoted"),
+        ({"type": ["string", "null"]}, "7", "7"),
+        ({"oneOf": [{"type": "string"}, {"type": "array"}]}, "7", "7"),
+        ({"oneOf": [{"type": "string"}, {"type": "array"}]}, "[7]", [7]),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, "7", 7),
+        ({"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Size"}]}, "7", 7),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "true", True),
+        (True, "7", 7),
+    ],
+)
+def test_words_are_text_where_that_is_all_that_they_may_be(schema: JsonValue, text: str, value: JsonValue) -> None:
+    assert arguments.from_pairs([f"a={text}"], {"properties": {"a": schema}}) == {"a": value}
 
 
 @pytest.mark.parametrize("pairs", [["name"], ["=x"], ["a=1", "a=2"]])
