@@ -63,7 +63,8 @@ class Home:
     bundle: Bundle
     zygote: Nursery | None = None
     codes: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    """Compiled code by tool and source, as workers made it; only ever given to other workers of the same."""
+    """Compiled code by the name that it bears and its source, as workers made it; only ever given to other workers of
+    the same."""
     modules: frozenset[str] = frozenset()
     """What its tools import: the next zygote has them already."""
     shared: frozenset[str] = frozenset()
@@ -81,10 +82,10 @@ class Home:
         return self.zygote is not None and self.zygote.is_alive and not self.zygote.is_retired
 
     def code_of(self, program: Program) -> bytes | None:
-        return self.codes.get((program.tool, program.code))
+        return self.codes.get((program.shown, program.code))
 
     def keep_code(self, program: Program, code: bytes) -> None:
-        self.codes.setdefault((program.tool, program.code), code)
+        self.codes.setdefault((program.shown, program.code), code)
 
 
 class Homes:

@@ -116,5 +116,7 @@ def key(setup: Setup) -> Hashable:
     """Equal for setups whose workers can stand in for each other."""
     program, bundle = setup.program, setup.program.bundle
     tenant = setup.tenant if bundle.mode == "reuse" else ""
-    what = (bundle.digest, bundle.network, bundle.mode, bundle.prewarm, program.tool, program.entrypoint, program.code)
+    # ToolSets of equal content have equal digests, whoever they belong to; what is shown of each is its own name.
+    made_of = (bundle.digest, bundle.network, bundle.mode, bundle.prewarm)
+    what = (*made_of, program.shown, program.tool, program.entrypoint, program.code)
     return what, setup.limits, setup.env.digest, tenant

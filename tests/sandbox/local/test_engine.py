@@ -98,6 +98,16 @@ async def test_an_error_points_into_the_tools_own_lines(running: Running, setup:
     assert 'File "greeting-tools/greet/main.py", line 4, in helper' in (error.traceback or "")
 
 
+async def test_toolsets_of_equal_content_are_each_shown_by_their_own_name(running: Running, setup: MakeSetup) -> None:
+    code = "def run() -> None:\n    raise KeyError('gone')"
+
+    async with running() as engine:
+        for toolset in ("somebodys-tools", "other-tools"):
+            error = (await engine.run(setup(code, bundle={"toolset": toolset}), {})).error
+            assert error is not None
+            assert f'File "{toolset}/greet/main.py", line 2, in run' in (error.traceback or "")
+
+
 @pytest.mark.parametrize("prewarm", ["tool", "packages", "off"])
 async def test_code_that_does_not_load_fails_the_run_and_the_description(
     running: Running, setup: MakeSetup, prewarm: str

@@ -67,6 +67,7 @@ def test_setups_share_workers_only_if_nothing_tells_them_apart(setup: MakeSetup)
         setup(CODE, tenant="a", env=Env({"A": "1"})),
         setup(CODE, tenant="a", log_bytes=1),
         setup(CODE, tenant="a", bundle={"digest": "sha256:2"}),
+        setup(CODE, tenant="a", bundle={"toolset": "other-tools"}),
         setup(CODE, tenant="a", bundle={"network": "on"}),
         setup(CODE, tenant="a", bundle={"mode": "reuse"}),
     ]
