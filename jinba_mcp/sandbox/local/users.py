@@ -2,14 +2,17 @@
 
 import itertools
 import os
+import secrets
 from pathlib import Path
 
 from jinba_mcp.sandbox.guest.namespaces import USER_ID
 
 _HIGH_ID = 1_900_000_000
 """Above what distributions, systemd and container engines hand out; no file and no process belongs to it."""
-_ID_COUNT = 100_000
-_numbers = itertools.count()
+_ID_COUNT = 200_000_000
+# Every process of a server, and every server of a machine, draws from the same numbers, and runs of equal ones would be
+# counted together: so each begins elsewhere.
+_numbers = itertools.count(secrets.randbelow(_ID_COUNT))
 
 
 def map_user(pid: int) -> None:
@@ -29,7 +32,7 @@ def map_user(pid: int) -> None:
 
 
 def unused_id() -> int:
-    """A user and group number that belongs to nobody on this machine; a different one each time.
+    """A user and group number that belongs to nobody on this machine; a different one each time, and in each process.
 
     In a container only some numbers exist; then it is the last of them, which may be in use.
     """

@@ -1,7 +1,10 @@
 """Whom sandboxes belong to."""
 
+import json
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,17 @@ def test_numbers_of_users_are_nobodys_and_new_each_time() -> None:
 
     assert first not in {each.pw_uid for each in pwd.getpwall()}
     assert first != second
+
+
+def test_processes_beside_each_other_have_different_ones() -> None:
+    program = f"from {users.__name__} import unused_id; print([unused_id() for _ in range(100)])"
+
+    first, second = (
+        json.loads(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+        for _ in range(2)
+    )
+
+    assert not set(first) & set(second)
 
 
 def test_where_few_numbers_exist_the_last_of_them_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
