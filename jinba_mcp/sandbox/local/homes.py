@@ -112,6 +112,7 @@ class Homes:
         self._alive: dict[Nursery, str] = {}
         self._doors: dict[Nursery, Door] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._preparing: list[str] = []
 
     def known(self, bundle: Bundle) -> Home | None:
         """Its home, if a worker can be ordered there at once."""
@@ -178,6 +179,16 @@ class Homes:
         return task
 
     async def _start(self, home: Home, report: Reporter | None) -> None:
+        digest = home.bundle.digest
+        # A former zygote may be dying meanwhile, and would take along the packages of the one that follows it.
+        self._preparing.append(digest)
+        try:
+            await self._furnish(home, report)
+        finally:
+            self._preparing.remove(digest)
+            self._release_unused(digest)
+
+    async def _furnish(self, home: Home, report: Reporter | None) -> None:
         if self._environments is not None:
             home.environment = await self._environments.environment_for(home.bundle, report)
         modules = frozenset[str]() if home.is_plain else home.modules
@@ -241,12 +252,17 @@ class Homes:
 
     def _died(self, zygote: Nursery) -> None:
         digest = self._alive.pop(zygote, "")
-        if self._environments is not None and digest not in self._alive.values():
-            self._environments.release(digest)
+        self._release_unused(digest)
         self._leave(digest)
         door = self._doors.pop(zygote, None)
         if door is not None:
             self.spawned(_closed(door))
+
+    def _release_unused(self, digest: str) -> None:
+        """Let go of a version's packages once no zygote has them, nor one that is on its way."""
+        is_used = digest in self._preparing or digest in self._alive.values()
+        if self._environments is not None and not is_used:
+            self._environments.release(digest)
 
     def _make_room(self) -> None:
         while len(self._homes) > self._max_count:

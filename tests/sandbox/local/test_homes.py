@@ -125,6 +125,32 @@ async def test_a_dead_zygote_is_replaced_and_its_door_closed() -> None:
     assert scene.gone
 
 
+async def test_packages_stay_while_the_zygote_that_died_is_being_replaced() -> None:
+    scene = Scene()
+    await scene.homes.ready(BUNDLE)
+    scene.gate.clear()
+    # An order finds it dead before its death is heard of.
+    scene.started[0].is_retired = True
+    replacing = asyncio.ensure_future(scene.homes.ready(BUNDLE))
+    await scene.settled()
+
+    scene.started[0].died()
+    scene.gate.set()
+    home = await replacing
+
+    assert (home.is_ready, scene.released) == (True, [])
+
+
+async def test_packages_of_a_version_that_cannot_be_started_are_let_go() -> None:
+    scene = Scene()
+    scene.failure = SandboxUnavailable("no namespaces")
+
+    with pytest.raises(SandboxUnavailable):
+        await scene.homes.ready(BUNDLE)
+
+    assert scene.released == [BUNDLE.digest]
+
+
 async def test_a_failed_start_is_told_and_tried_again() -> None:
     scene = Scene()
     scene.failure = SandboxUnavailable("no namespaces")
