@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _NOTHING = RunLogs()
+MAX_LINES = 262_144
+"""Of each stream: so many fit into the log that tools have by default, be they empty. Each costs more than its text."""
+
+
+def lines_of(text: str, max_bytes: int, *, was_cut: bool) -> tuple[str, ...]:
+    """A log line by line, at most `MAX_LINES`, with what was dropped marked; `was_cut` says that its end was already.
+
+    NUL, which no database takes as text, is written out.
+    """
+    *lines, rest = text.replace("\r\n", "\n").replace("\0", "\\x00").split("\n", MAX_LINES)
+    if rest and len(lines) == MAX_LINES:
+        lines.append(f"… (cut at {MAX_LINES} lines)")
+    else:
+        lines += [rest] if rest else []
+        lines += [f"… (cut at {max_bytes} bytes)"] if was_cut else []
+    return tuple(lines)
 
 
 class Stream(io.TextIOBase):
@@ -49,14 +65,8 @@ class Stream(io.TextIOBase):
         return view.nbytes
 
     def lines(self) -> tuple[str, ...]:
-        """What was printed so far, line by line; NUL, which no database takes as text, is written out."""
-        text = "".join(self._parts).replace("\r\n", "\n").replace("\0", "\\x00")
-        found = text.split("\n") if text else []
-        if found and not found[-1]:
-            found.pop()
-        if self._was_cut:
-            found.append(f"… (cut at {self._max_bytes} bytes)")
-        return tuple(found)
+        """What was printed so far, line by line."""
+        return lines_of("".join(self._parts), self._max_bytes, was_cut=self._was_cut)
 
 
 class Output:

@@ -3,6 +3,7 @@
 import os
 
 from jinba_mcp.domain.runs import NO_LOGS, RunLogs
+from jinba_mcp.sandbox.capture import lines_of
 
 _READ_BYTES = 65_536
 
@@ -36,19 +37,14 @@ class Log:
         return False
 
     def lines(self) -> tuple[str, ...]:
-        """What was printed, line by line; NUL, which no database takes as text, is written out."""
+        """What was printed, line by line."""
         if not self._parts:
             return ()
         raw = b"".join(self._parts)
         was_cut = len(raw) > self._max_bytes
         # The cut may go through a character; what a tool wrote that is no UTF-8 is shown as it is.
         text = _without_half(raw[: self._max_bytes]) if was_cut else raw
-        found = text.decode(errors="backslashreplace").replace("\r\n", "\n").replace("\0", "\\x00").split("\n")
-        if not found[-1]:
-            found.pop()
-        if was_cut:
-            found.append(f"… (cut at {self._max_bytes} bytes)")
-        return tuple(found)
+        return lines_of(text.decode(errors="backslashreplace"), self._max_bytes, was_cut=was_cut)
 
 
 def logs(stdout: Log, stderr: Log) -> RunLogs:

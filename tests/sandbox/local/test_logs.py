@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from jinba_mcp.domain.runs import NO_LOGS
+from jinba_mcp.sandbox import capture
 from jinba_mcp.sandbox.local.logs import Log, logs
 
 
@@ -50,6 +51,20 @@ def test_what_is_over_is_cut_between_characters_and_marked(pipe: Pipe, raw: byte
     given = raw if isinstance(raw, bytes) else raw.encode()
 
     assert pipe.lines(given, 4) == (kept, "… (cut at 4 bytes)")
+
+
+@pytest.mark.parametrize(
+    ("raw", "lines"),
+    [
+        (b"a\nb\n", ("a", "b")),
+        (b"a\nb\nc", ("a", "b", "… (cut at 2 lines)")),
+        (b"\n" * 200, ("", "", "… (cut at 2 lines)")),
+    ],
+)
+def test_lines_are_counted_too(pipe: Pipe, monkeypatch: pytest.MonkeyPatch, raw: bytes, lines: tuple[str, ...]) -> None:
+    monkeypatch.setattr(capture, "MAX_LINES", 2)
+
+    assert pipe.lines(raw) == lines
 
 
 def test_reading_stops_at_the_limit_and_at_the_end(pipe: Pipe) -> None:
