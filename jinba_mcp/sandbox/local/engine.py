@@ -3,8 +3,7 @@
 import contextlib
 import json
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
 
 from jinba_mcp.domain.errors import JinbaError, ShuttingDown, Unavailable
@@ -32,7 +31,6 @@ from jinba_mcp.sandbox.local.workers import Worker
 from jinba_mcp.sandbox.local.zygotes import Start
 
 _SIZES = pool.Sizes()
-_MAX_JOBS = 2_000
 _BURST_REPORTS, _REPORTS_PER_S = 128, 40.0
 """Twice what the guest's own `progress` lets through: only who writes past it is cut short here."""
 _MAX_COUNT = 1e300
@@ -84,7 +82,7 @@ class LocalEngine:
         self._pool: pool.Pool[Job, Worker] = pool.Pool(
             self._armed, sizes, may_spare=_may_spare, is_restless=CpuWatch().is_restless
         )
-        self._jobs: OrderedDict[Hashable, Job] = OrderedDict()
+        self._jobs = jobs.Jobs()
         self._is_closed = False
 
     async def capabilities(self) -> Capabilities:
@@ -115,8 +113,7 @@ class LocalEngine:
         return await outcomes.outcome(reply, setup, printed, self._isolation)
 
     async def discard(self, digest: str) -> None:
-        for key in [key for key, job in self._jobs.items() if job.setup.program.bundle.digest == digest]:
-            del self._jobs[key]
+        self._jobs.discard(digest)
         self._pool.discard(lambda job: job.setup.program.bundle.digest == digest)
         self._homes.discard(digest)
 
@@ -132,10 +129,12 @@ class LocalEngine:
         key = jobs.key(setup)
         found = self._jobs.get(key)
         if found is None:
-            if len(self._jobs) >= _MAX_JOBS:
-                self._jobs.popitem(last=False)
             self._planner.require(setup.program.bundle)
-            found = self._jobs[key] = self._planner.job(setup)
+            found = self._planner.job(setup)
+            gone = self._jobs.keep(key, found)
+            if gone:
+                # What is kept ready for them would keep them, too.
+                self._pool.discard(gone.__contains__)
         return found
 
     def _reading_job(self, program: Program, limits: Limits) -> Job:

@@ -146,7 +146,10 @@ class Homes:
         home.traced.add(tool)
         if home.is_plain or not isinstance(modules, list) or len(modules) > _MAX_MODULES:
             return
-        home.modules |= {name for name in modules if isinstance(name, str) and _MODULE_NAME.fullmatch(name)}
+        named = {name for name in modules if isinstance(name, str) and _MODULE_NAME.fullmatch(name)}
+        # A tool may make its workers say other names at each run, and these are kept as long as the version.
+        if len(home.modules | named) <= _MAX_MODULES:
+            home.modules |= named
 
     def improve(self, home: Home) -> None:
         """Have what was learnt imported in a new zygote, which takes over once it stands."""

@@ -3,6 +3,7 @@
 import json
 import marshal
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ _SPACE_BYTES = 256 * 1024 * 1024
 _AUTHORING = "jinba_mcp.authoring"
 _EXPECTED = {"pydantic": "pydantic", _AUTHORING: _AUTHORING, "asyncio": "async def "}
 """Modules, and what stands in the code that needs them."""
+_KEPT_FRAMES_BYTES = 64 * 1024
+"""Longer ones are put together for each worker: each job would keep a copy of the code, and of what it compiles to."""
+MAX_COUNT = 2_000
+MAX_BYTES = 128 * 1024 * 1024
+"""Of code and env in the jobs that are kept, about: who changes a variable before each run makes a job of each."""
 PROXIED = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:3128")
 """The only way to the network, as HTTP clients read it."""
 
@@ -56,6 +62,7 @@ class Job:
         self._variables = variables
         self._order = json.dumps(self._ordered()).encode()
         self._frames: dict[bool, bytes] = {}
+        self.size_bytes = len(setup.program.code) + sum(len(key) + len(value) for key, value in self._env().items())
 
     def order(self, private: Mapping[str, Any] | None = None) -> bytes:
         """What the zygote is told: the same bytes for every worker of a job, unless `private` has something of one."""
@@ -68,15 +75,20 @@ class Job:
         """
         found = self._frames.get(code is None)
         if found is None:
-            found = self._frames[code is None] = framed(channel.SETUP, self._told(code))
+            found = framed(channel.SETUP, self._told(code))
+            if len(found) <= _KEPT_FRAMES_BYTES:
+                self._frames[code is None] = found
         return found
 
     def _told(self, code: bytes | None) -> bytes:
         source = self.setup.program.code
-        env = {**self._variables, **({} if self.is_described else self.setup.env.variables)}
+        env = self._env()
         if self.command is None:
             return marshal.dumps((env, source, code))
         return json.dumps({"env": env, "code": source, **self._terms()}).encode()
+
+    def _env(self) -> dict[str, str]:
+        return {**self._variables, **({} if self.is_described else self.setup.env.variables)}
 
     def _terms(self) -> dict[str, Any]:
         program, limits = self.setup.program, self.setup.limits
@@ -103,6 +115,40 @@ class Job:
             "program": None if self.command is None else [self.command.arguments(), dict(self.command.variables)],
             "terms": self._terms(),
         }
+
+
+class Jobs:
+    """The jobs that were asked for last, as many as there is room for."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Job] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable) -> Job | None:
+        """The one that was kept under this key, if it still is."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def keep(self, key: Hashable, job: Job) -> list[Job]:
+        """Keep one more; those that had to make room for it."""
+        gone = []
+        while self._kept and (len(self._kept) >= MAX_COUNT or self._bytes + job.size_bytes > MAX_BYTES):
+            gone.append(self._pop(next(iter(self._kept))))
+        self._kept[key] = job
+        self._bytes += job.size_bytes
+        return gone
+
+    def discard(self, digest: str) -> None:
+        """Let go of those of one bundle."""
+        for key in [key for key, job in self._kept.items() if job.setup.program.bundle.digest == digest]:
+            self._pop(key)
+
+    def _pop(self, key: Hashable) -> Job:
+        job = self._kept.pop(key)
+        self._bytes -= job.size_bytes
+        return job
 
 
 def expected_modules(program: Program) -> frozenset[str]:

@@ -10,6 +10,7 @@ from jinba_mcp.domain.env import Env
 from jinba_mcp.domain.errors import ShuttingDown, ToolCodeInvalid
 from jinba_mcp.sandbox import pool
 from jinba_mcp.sandbox.engine import Limits, Outcome, OutcomeStatus
+from jinba_mcp.sandbox.local import jobs
 from jinba_mcp.sandbox.local.engine import LocalEngine
 from jinba_mcp.sandbox.local.zygotes import Zygote
 
@@ -246,6 +247,21 @@ async def test_env_is_there_for_its_run_and_for_no_other(running: Running, setup
         seen = [(await engine.run(each, {})).output for each in (mine, yours, nobodys) * 3]
 
     assert seen == ["a", "b", None] * 3
+
+
+async def test_of_envs_that_change_all_the_time_only_the_last_are_kept(
+    running: Running, setup: MakeSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_BYTES", 1_000)
+    envs = [Env({"KEY": letter * 900}) for letter in "abc"]
+
+    async with running() as engine:
+        for env in envs:
+            outcome = await engine.run(setup("import os\ndef run() -> str: return os.environ['KEY']", env=env), {})
+            assert outcome.output == env.variables["KEY"]
+        kept = {job.setup.env for job in engine._pool._shelves if not job.is_described}
+
+    assert kept == {envs[-1]}
 
 
 async def test_a_worker_is_used_again_by_the_same_tenant_only(running: Running, setup: MakeSetup) -> None:

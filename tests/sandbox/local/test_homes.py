@@ -260,6 +260,16 @@ async def test_nonsense_is_not_learnt() -> None:
     assert len(scene.started) == 1
 
 
+async def test_what_is_learnt_has_an_end_however_often_a_tool_says_something_new() -> None:
+    scene = Scene()
+    home = await scene.homes.ready(BUNDLE)
+
+    for run in range(4):
+        scene.homes.learn(home, "greet", [f"run{run}.module{number}" for number in range(2_000)])
+
+    assert len(home.modules) == 4_000
+
+
 async def test_the_version_used_longest_ago_makes_room() -> None:
     scene = Scene(max_count=2)
     bundles = [BUNDLE.model_copy(update={"digest": f"sha256:{number}"}) for number in range(3)]

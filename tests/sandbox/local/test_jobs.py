@@ -4,6 +4,8 @@ import json
 import marshal
 from typing import Any
 
+import pytest
+
 from jinba_mcp.domain.env import Env
 from jinba_mcp.sandbox.guest.channel import HEADER, SETUP
 from jinba_mcp.sandbox.local import jobs
@@ -77,6 +79,30 @@ def test_setups_share_workers_only_if_nothing_tells_them_apart(setup: MakeSetup)
     assert jobs.key(setup(CODE, tenant="a", bundle={"mode": "reuse"})) != jobs.key(
         setup(CODE, tenant="b", bundle={"mode": "reuse"})
     )
+
+
+def test_jobs_make_room_for_each_other_by_what_they_hold(setup: MakeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [Job(setup(CODE, env=Env({"KEY": f"{number}" * 400})), variables={}) for number in range(3)]
+    monkeypatch.setattr(jobs, "MAX_BYTES", 1_000)
+    kept = jobs.Jobs()
+
+    gone = [kept.keep(number, job) for number, job in enumerate(made)]
+
+    assert gone == [[], [], [made[0]]]
+    assert [kept.get(number) for number in (2, 0, 1)] == [made[2], None, made[1]]
+    assert kept.keep(0, made[0]) == [made[2]]
+    kept.discard(made[0].setup.program.bundle.digest)
+    assert kept.keep(3, made[0]) == []
+    monkeypatch.setattr(jobs, "MAX_COUNT", 1)
+    assert kept.keep(4, Job(setup(CODE), variables={})) == [made[0]]
+
+
+def test_what_is_told_is_kept_only_while_it_is_short(setup: MakeSetup) -> None:
+    short, long = (Job(setup(CODE, env=Env({"KEY": "x" * length})), variables={}) for length in (10, 100_000))
+
+    assert short.frames(None) is short.frames(None)
+    assert long.frames(None) is not long.frames(None)
+    assert long.frames(None) == long.frames(None)
 
 
 def test_the_text_of_code_tells_what_it_surely_imports(setup: MakeSetup) -> None:
