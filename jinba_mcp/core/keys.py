@@ -318,6 +318,10 @@ def _stay_within(caller: Caller, terms: KeyTerms, organization_id: OrganizationI
         raise NarrowingExceeded
     if caller.rate_limit is not None and (terms.rate_limit or math.inf) > caller.rate_limit:
         raise NarrowingExceeded
+    if caller.expires_at is not None and (terms.expires_at is None or terms.expires_at > caller.expires_at):
+        raise NarrowingExceeded
+    if not keys.are_within(terms.allowed_ips, caller.allowed_ips):
+        raise NarrowingExceeded
 
 
 def _is_subset(wanted: tuple[str, ...] | None, held: frozenset[str] | None) -> bool:
@@ -345,4 +349,6 @@ def _caller(key: Key, held: tuple[Grant, ...]) -> Caller:
         toolsets=None if key.toolsets is None else frozenset(key.toolsets),
         tools=None if key.tools is None else frozenset(key.tools),
         rate_limit=key.rate_limit,
+        allowed_ips=key.allowed_ips,
+        expires_at=key.expires_at,
     )

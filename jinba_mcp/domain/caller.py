@@ -13,7 +13,7 @@ from jinba_mcp.domain.errors import (
     ToolSetNotFound,
 )
 from jinba_mcp.domain.ids import KeyId, OrganizationId, SessionId, UserId
-from jinba_mcp.domain.records import Record
+from jinba_mcp.domain.records import Record, UtcDateTime
 from jinba_mcp.domain.scopes import ALL_SCOPES, Scope
 
 
@@ -56,6 +56,9 @@ class Caller(Record):
     tools: frozenset[str] | None = None
     rate_limit: int | None = None
     """Requests a minute that the key was given, instead of what the operator set for all."""
+    allowed_ips: tuple[str, ...] | None = None
+    """Networks that the key may be used from, in CIDR form."""
+    expires_at: UtcDateTime | None = None
 
     def __hash__(self) -> int:
         """Of what tells callers apart; caches ask for it with each request."""

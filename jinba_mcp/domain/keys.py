@@ -119,5 +119,16 @@ def is_network(text: str) -> bool:
     return True
 
 
+def are_within(networks: tuple[str, ...] | None, others: tuple[str, ...] | None) -> bool:
+    """Whether every address of the one is in the other as well, all in CIDR form; None is any address."""
+    if networks is None or others is None:
+        return others is None
+    around = [ipaddress.ip_network(other) for other in others]
+    return all(
+        any(each.network_address in other and each.broadcast_address in other for other in around)
+        for each in map(ipaddress.ip_network, networks)
+    )
+
+
 def display_prefix(secret: str) -> str:
     return secret[:8]

@@ -168,6 +168,24 @@ async def test_a_narrowed_key_cannot_make_a_wider_one(world: World) -> None:
     await world.core.keys.issue(narrowed, "default", terms(toolsets=("greeting-tools",)))
 
 
+async def test_a_key_makes_none_that_lives_longer_or_may_be_used_from_elsewhere(world: World) -> None:
+    soon, here = world.clock() + timedelta(days=1), ("10.0.0.0/8",)
+    own = await world.core.keys.issue(world.operator, "default", terms(Scope.ADMIN, expires_at=soon, allowed_ips=here))
+    limited = await world.core.keys.authenticate(own.secret, "10.1.2.3")
+    for more in (
+        {"expires_at": soon},
+        {"allowed_ips": here},
+        {"expires_at": soon + timedelta(seconds=1), "allowed_ips": here},
+        {"expires_at": soon, "allowed_ips": ("10.0.0.0/8", "192.0.2.1")},
+    ):
+        with pytest.raises(NarrowingExceeded):
+            await world.core.keys.issue(limited, "default", terms(**more))
+    with pytest.raises(NarrowingExceeded):
+        await world.core.keys.change(limited, "default", own.key.id, {"expires_at": None})
+    await world.core.keys.issue(limited, "default", terms(expires_at=soon, allowed_ips=("10.1.0.0/16",)))
+    await world.core.keys.rotate(limited, "default", own.key.id)
+
+
 async def test_a_narrowed_key_cannot_take_over_a_wider_one_by_rotating_it(world: World) -> None:
     wide = await world.core.keys.issue(world.operator, "default", terms(Scope.ADMIN))
     narrowed = await world.key(Scope.ADMIN, toolsets=("greeting-tools",))

@@ -172,3 +172,25 @@ def test_a_key_record_cannot_be_changed_in_place() -> None:
 def test_a_key_record_has_no_room_for_a_secret() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         a_key(secret=ZEROS)
+
+
+@pytest.mark.parametrize(
+    ("networks", "others", "is_within"),
+    [
+        (None, None, True),
+        (("10.0.0.0/8",), None, True),
+        (None, ("10.0.0.0/8",), False),
+        ((), ("10.0.0.0/8",), True),
+        (("10.0.0.0/8",), (), False),
+        (("10.0.0.0/8",), ("10.0.0.0/8",), True),
+        (("10.1.0.0/16", "10.2.3.4"), ("192.0.2.0/24", "10.0.0.0/8"), True),
+        (("10.0.0.0/7",), ("10.0.0.0/8",), False),
+        (("10.1.0.0/16", "192.0.2.1"), ("10.0.0.0/8",), False),
+        (("::1",), ("0.0.0.0/0",), False),
+        (("2001:db8::/48",), ("2001:db8::/32",), True),
+    ],
+)
+def test_networks_within_others(
+    networks: tuple[str, ...] | None, others: tuple[str, ...] | None, *, is_within: bool
+) -> None:
+    assert keys.are_within(networks, others) is is_within
