@@ -29,6 +29,7 @@ MAX_TOOLS = 50
 MAX_POINTS = 1_600
 """Of one answer: all tools by the hour for a day, or by the day for a month; one tool by the hour for two months."""
 _DEFAULT_SPAN = {By.HOUR: timedelta(days=1), By.DAY: timedelta(days=30)}
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class History:
@@ -93,7 +94,7 @@ class History:
 
 def _bounded(wanted: StatisticsFilter, now: datetime) -> TallyFilter:
     by, end = wanted.by, wanted.until or now
-    since = wanted.since or end - _DEFAULT_SPAN[by]
+    since = wanted.since or end - min(_DEFAULT_SPAN[by], end - _FIRST)
     if not since <= end or since == wanted.until:
         raise FieldsInvalid([{"parameter": "since", "detail": "it must be before `until`, which is now if not given"}])
     if end - since > MAX_SPAN:

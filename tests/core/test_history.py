@@ -75,6 +75,14 @@ async def test_one_tool_is_answered_by_the_hour_for_two_months(world: World) -> 
     assert [[point.count for point in tool.points] for tool in found.tools] == [[3, 1]]
 
 
+@pytest.mark.parametrize("by", By)
+async def test_statistics_may_end_where_time_begins(world: World, by: By) -> None:
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    wanted = StatisticsFilter(by=by, until=first + timedelta(hours=5))
+    found = await world.core.history.statistics(world.operator, "default", wanted)
+    assert (found.since, found.tools) == (first, ())
+
+
 async def test_an_answer_that_would_be_too_long_is_refused_with_what_to_ask_instead(world: World) -> None:
     await used(world)
     ask = world.core.history.statistics
