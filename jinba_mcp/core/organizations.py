@@ -1,6 +1,9 @@
 """Organizations: who there is, found by id, slug or former slug; making, changing and deleting them."""
 
+from datetime import datetime
+
 import anyio
+from pydantic import TypeAdapter, ValidationError
 
 from jinba_mcp.clock import Clock
 from jinba_mcp.core.audit import fact
@@ -14,12 +17,13 @@ from jinba_mcp.domain.organizations import MAX_FORMER_SLUGS, MAX_OWNED, Organiza
 from jinba_mcp.domain.pages import Page, PageRequest
 from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.scopes import Role, Scope
-from jinba_mcp.domain.users import User
+from jinba_mcp.domain.users import Email, User
 from jinba_mcp.storage.store import Store
 
 DEFAULT_SLUG = "default"
 PAUSE_S = 0.02
 """Between two parts of a removal, for those who want to write as well."""
+_EMAIL = TypeAdapter[str](Email)
 
 
 class Organizations:
@@ -64,6 +68,7 @@ class Organizations:
             ScopeMissing: its key was not given `admin`.
             CountExceeded: it owns as many organizations as it may.
             NameTaken: the slug is in use, or was another organization's.
+            FieldsInvalid: the slug can be none, or `owner_email` no address.
         """
         if not caller.is_operator:
             caller.require_user(Scope.ADMIN)
@@ -82,10 +87,12 @@ class Organizations:
             if caller.is_operator and owner_email is not None:
                 user = await tx.users.find_by_email(owner_email)
                 if user is None:
-                    user = User(
-                        id=ids.user_id(now), email=owner_email, name=owner_email, created_at=now, verified_at=now
-                    )
+                    user = _owner(owner_email, now)
                     await tx.users.add(user)
+                    made = fact(
+                        caller, "user.created", user.id, organization_id=None, at=now, after={"email": user.email}
+                    )
+                    await tx.audit.add(made)
                 owner_id = user.id
             if owner_id is not None:
                 await tx.members.add(Membership(organization_id=organization.id, user_id=owner_id, role=Role.OWNER))
@@ -218,6 +225,14 @@ class Organizations:
 
 def _told(organization: Organization) -> JsonObject:
     return {"slug": organization.slug, "name": organization.name}
+
+
+def _owner(email: str, now: datetime) -> User:
+    try:
+        checked = _EMAIL.validate_python(email)
+    except ValidationError as error:
+        raise FieldsInvalid([{"pointer": "/owner", "detail": "not an e-mail address"}]) from error
+    return User(id=ids.user_id(now), email=checked, name=checked, created_at=now, verified_at=now)
 
 
 def _checked_slug(slug: str) -> str:

@@ -49,6 +49,16 @@ async def test_a_key_lists_its_own_and_the_operator_all(world: World) -> None:
     assert {organization.slug for organization in everything.items} == {"default", "other"}
 
 
+async def test_an_owner_who_is_made_on_the_way_has_an_address_and_is_in_the_audit_log(world: World) -> None:
+    with pytest.raises(FieldsInvalid):
+        await world.core.organizations.create(world.operator, "hers", "", owner_email="no address")
+    await world.core.organizations.create(world.operator, "hers", "", owner_email=ADA)
+    await world.core.organizations.create(world.operator, "hers-too", "", owner_email=ADA)
+    async with world.store.read() as tx:
+        made = [each for each in await tx.audit.following(None, 0, 200) if each.action == "user.created"]
+    assert [each.after for each in made] == [{"email": ADA}]
+
+
 async def test_the_list_of_a_user_in_many_organizations_comes_in_pages(world: World) -> None:
     for number in range(3):
         world.clock.advance(seconds=1)
