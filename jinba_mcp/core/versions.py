@@ -15,17 +15,19 @@ from jinba_mcp.core.toolsets import ToolSets
 from jinba_mcp.domain import ids, versions
 from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.diffs import Diff, diff
-from jinba_mcp.domain.errors import DraftEmpty, VersionNotFound, VersionUnchanged, VersionYanked
+from jinba_mcp.domain.errors import Conflict, DraftEmpty, VersionNotFound, VersionUnchanged, VersionYanked
 from jinba_mcp.domain.pages import Page, PageRequest
 from jinba_mcp.domain.progress import Reporter
 from jinba_mcp.domain.records import JsonObject, Record
 from jinba_mcp.domain.revisions import Tags, check, toolset_tag
 from jinba_mcp.domain.scopes import Scope
 from jinba_mcp.domain.sources import Source
-from jinba_mcp.domain.toolsets import Content, ToolSet
+from jinba_mcp.domain.toolsets import Content, Draft, ToolSet
 from jinba_mcp.domain.versions import Marks, Snapshot, Version
 from jinba_mcp.domain.webhooks import toolset_published
 from jinba_mcp.storage.store import Store
+
+_ATTEMPTS = 5
 
 
 class Publication(Record):
@@ -114,48 +116,53 @@ class Versions:
             VersionExists: the number does not exceed the latest.
             VersionUnchanged: no number was asked for and the draft is what is published already.
             PreconditionFailed: the ToolSet is not in a state of `if_match`.
+            Conflict: the draft is edited each time that its packages are being installed.
         """
         organization_id = caller.require(organization, Scope.WRITE)
         caller.require_all_of(slug)
-        await self._install(await self._toolsets.find_own(caller, organization_id, slug), report)
-        async with self._store.begin() as tx:
-            toolset = await tx.toolsets.get(organization_id, slug)
-            draft = await tx.toolsets.find_draft(toolset.id)
-            check(if_match, toolset_tag(toolset, draft))
-            if not draft.content.tools:
-                raise DraftEmpty(slug)
-            latest = await tx.versions.latest(toolset.id)
-            digest = versions.digest(draft.content)
-            unchanged = latest is not None and (latest.digest, latest.origin) == (digest, draft.origin)
-            if latest is not None and unchanged and publication.version is None:
-                raise VersionUnchanged(latest.number)
-            newest = latest.number if latest else None
-            now = self._clock()
-            version = Version(
-                id=ids.version_id(now),
-                toolset_id=toolset.id,
-                number=versions.checked_number(publication.version or versions.next_number(newest), newest),
-                digest=digest,
-                origin=draft.origin,
-                release_notes=publication.release_notes,
-                published_by=caller.user_id or caller.key_id or "operator",
-                created_at=now,
-            )
-            await tx.versions.add(Snapshot(version=version, content=draft.content))
-            await tx.deliveries.owe([toolset_published(organization_id, slug, version)])
-            changes: dict[str, object] = {"latest_version": version.number, "updated_at": now}
-            if publication.activate or (publication.activate is None and toolset.published_version is None):
-                changes |= {"published_version_id": version.id, "published_version": version.number}
-            await tx.toolsets.save(toolset.model_copy(update=changes))
-            after: JsonObject = {"version": version.number, "digest": digest}
-            after["publishedVersion"] = str(changes.get("published_version", toolset.published_version))
-            await tx.audit.add(
-                audit.fact(
-                    caller, "version.published", slug,
-                    organization_id=organization_id, at=now, before={"latestVersion": newest}, after=after,
+        for _ in range(_ATTEMPTS):
+            installed = await self._installed(await self._toolsets.find_own(caller, organization_id, slug), report)
+            async with self._store.begin() as tx:
+                toolset = await tx.toolsets.get(organization_id, slug)
+                draft = await tx.toolsets.find_draft(toolset.id)
+                check(if_match, toolset_tag(toolset, draft))
+                if not draft.content.tools:
+                    raise DraftEmpty(slug)
+                if draft != installed:
+                    continue
+                latest = await tx.versions.latest(toolset.id)
+                digest = versions.digest(draft.content)
+                unchanged = latest is not None and (latest.digest, latest.origin) == (digest, draft.origin)
+                if latest is not None and unchanged and publication.version is None:
+                    raise VersionUnchanged(latest.number)
+                newest = latest.number if latest else None
+                now = self._clock()
+                version = Version(
+                    id=ids.version_id(now),
+                    toolset_id=toolset.id,
+                    number=versions.checked_number(publication.version or versions.next_number(newest), newest),
+                    digest=digest,
+                    origin=draft.origin,
+                    release_notes=publication.release_notes,
+                    published_by=caller.user_id or caller.key_id or "operator",
+                    created_at=now,
                 )
-            )  # fmt: skip
-        return version
+                await tx.versions.add(Snapshot(version=version, content=draft.content))
+                await tx.deliveries.owe([toolset_published(organization_id, slug, version)])
+                changes: dict[str, object] = {"latest_version": version.number, "updated_at": now}
+                if publication.activate or (publication.activate is None and toolset.published_version is None):
+                    changes |= {"published_version_id": version.id, "published_version": version.number}
+                await tx.toolsets.save(toolset.model_copy(update=changes))
+                after: JsonObject = {"version": version.number, "digest": digest}
+                after["publishedVersion"] = str(changes.get("published_version", toolset.published_version))
+                await tx.audit.add(
+                    audit.fact(
+                        caller, "version.published", slug,
+                        organization_id=organization_id, at=now, before={"latestVersion": newest}, after=after,
+                    )
+                )  # fmt: skip
+                return version
+        raise Conflict(f"'{slug}' is being edited by too many at once. Try again in a moment.")
 
     async def activate(
         self, caller: Caller, organization: str, slug: str, number: str, *, if_match: Tags = None
@@ -232,13 +239,15 @@ class Versions:
             return (await self._drafts.get(caller, organization, slug))[1].content
         return (await self.get(caller, organization, slug, number)).content
 
-    async def _install(self, toolset: ToolSet, report: Reporter | None) -> None:
+    async def _installed(self, toolset: ToolSet, report: Reporter | None) -> Draft:
+        """The draft as it was when it was checked and its packages were installed; it may be another by now."""
         async with self._store.read() as tx:
             draft = await tx.toolsets.find_draft(toolset.id)
         await self._drafts.check(draft.content)
         if draft.content.lock is not None:
             bundle = bundle_of(draft.content, toolset.slug, versions.digest(draft.content))
             await self._engines.of(draft.content.sandbox, draft.origin).prepare(bundle, report)
+        return draft
 
     async def push(
         self,

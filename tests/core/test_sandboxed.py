@@ -1,5 +1,6 @@
 """What the core asks of a sandbox: packages locked and installed, secrets handed over and masked, drafts tried."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -9,14 +10,15 @@ from jinba_mcp.core.runs import CallContext
 from jinba_mcp.core.versions import Publication
 from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.env import Setting
-from jinba_mcp.domain.errors import SandboxUnavailable, ScopeMissing, ToolNotFound, ToolSetNotFound
+from jinba_mcp.domain.errors import Conflict, SandboxUnavailable, ScopeMissing, ToolNotFound, ToolSetNotFound
 from jinba_mcp.domain.isolation import Isolation, Level
 from jinba_mcp.domain.packages import Lock, Package
+from jinba_mcp.domain.progress import Reporter
 from jinba_mcp.domain.runs import Run, RunError, RunLogs, RunSource
 from jinba_mcp.domain.scopes import Scope
 from jinba_mcp.domain.sources import Source, SourceTool
 from jinba_mcp.domain.toolsets import Origin
-from jinba_mcp.sandbox.engine import Outcome, OutcomeStatus
+from jinba_mcp.sandbox.engine import Bundle, Outcome, OutcomeStatus
 from tests.worlds import PretendedResolver, PretendedSandbox, World
 
 HTTPX = (Package(name="httpx", version="0.28.1"),)
@@ -80,6 +82,43 @@ async def test_packages_are_locked_once_and_installed_before_the_version_is_ther
     assert resolver.asked == [HTTPX]
     await world.core.versions.push(world.operator, "default", make(packages=(*HTTPX, Package(name="rich"))))
     assert len(resolver.asked) == 2
+
+
+async def test_an_edit_while_packages_are_installed_is_installed_before_it_is_published(
+    world: World, up: PretendedSandbox, make: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = make(packages=(Package(name="rich"),))
+    await world.core.drafts.save(world.operator, "default", edited)
+    await world.core.drafts.save(world.operator, "default", make(packages=HTTPX))
+    install, edits = up.prepare, [edited]
+
+    async def beside_an_edit(bundle: Bundle, report: Reporter | None = None) -> None:
+        await install(bundle, report)
+        if edits:
+            await world.core.drafts.save(world.operator, "default", edits.pop())
+
+    monkeypatch.setattr(up, "prepare", beside_an_edit)
+    version = await world.core.versions.publish(world.operator, "default", "api-tools", Publication())
+    snapshot = await world.core.versions.get(world.operator, "default", "api-tools", version.number)
+    assert snapshot.content.packages == edited.packages
+    assert (up.prepared[-1].digest, up.prepared[-1].lock) == (version.digest, snapshot.content.lock)
+
+
+async def test_a_draft_that_is_edited_all_the_time_is_not_published(
+    world: World, up: PretendedSandbox, make: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.core.drafts.save(world.operator, "default", make(packages=HTTPX))
+    descriptions = map(str, itertools.count())
+
+    async def beside_an_edit(bundle: Bundle, report: Reporter | None = None) -> None:
+        await world.core.drafts.change(world.operator, "default", "api-tools", {"description": next(descriptions)})
+
+    given = (SourceTool(slug="greet", code="", input_schema={"type": "object"}),)
+    await world.core.drafts.save(world.operator, "default", make(packages=HTTPX, tools=given))
+    monkeypatch.setattr(up, "prepare", beside_an_edit)
+    with pytest.raises(Conflict, match="edited"):
+        await world.core.versions.publish(world.operator, "default", "api-tools", Publication())
+    assert (await world.core.toolsets.get(world.operator, "default", "api-tools")).latest_version is None
 
 
 async def test_a_lock_that_comes_along_is_used_if_it_is_for_these_packages(
