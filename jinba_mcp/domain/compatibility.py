@@ -22,6 +22,8 @@ _MAX_COMPARED = 5_000
 _MAX_BRANCHES = 500
 _MAX_NESTED = 8
 """Unions directly inside unions; what is deeper is taken for anything."""
+_MAX_STEPS = 100
+"""Of a pointer: references lead further than the interpreter's stack goes."""
 _SHOWN = 5
 
 _TYPES: dict[str, frozenset[str]] = {
@@ -114,6 +116,9 @@ class _Comparison:
     def _compared(self, pointer: str, wide: JsonValue, narrow: JsonValue) -> Iterator[_Finding]:
         # Equal text means the same only while what it refers to does.
         if narrow is True or narrow == {} or wide is False or (wide == narrow and not _refers(wide)):
+            return
+        if pointer.count("/") > _MAX_STEPS:
+            yield _Finding(pointer, "not_compared", "the schemas are nested too deep to be compared in full")
             return
         wides = self._alternatives(self.wide, wide)
         narrows = self._alternatives(self.narrow, narrow)

@@ -132,6 +132,17 @@ def test_schemas_that_refer_in_circles_come_to_an_end() -> None:
             assert len(broken(a_tool(before), a_tool(after))) <= MAX_BREAKING
 
 
+@pytest.mark.parametrize("keyword", ["items", "additionalProperties"])
+def test_what_is_nested_too_deep_by_references_is_told_and_not_followed(keyword: str) -> None:
+    def chain(end: dict[str, Any]) -> dict[str, Any]:
+        links = {f"d{n}": {keyword: {"$ref": f"#/$defs/d{n + 1}"}} for n in range(2_000)}
+        return {"$defs": {**links, "d2000": end}, "$ref": "#/$defs/d0"}
+
+    found = broken(a_tool(chain({"type": "string"})), a_tool(chain({"type": "integer"})))
+    assert [each.kind for each in found] == ["not_compared"]
+    assert found[0].pointer.startswith(f"/inputSchema/{keyword}/{keyword}")
+
+
 LEAVES = st.fixed_dictionaries(
     {},
     optional={
