@@ -154,7 +154,7 @@ class Sessions:
         """
         user_id = caller.require_session()
         async with self._store.read() as tx:
-            return await tx.sessions.page(user_id, request)
+            return await tx.sessions.page(user_id, self._clock(), request)
 
     async def end(self, caller: Caller, session_id: str) -> None:
         """End one of the signed-in user's sessions, this one or another; the next request with it is refused.

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Index, delete, insert, not_, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlmodel import Field
 
@@ -36,6 +36,10 @@ def _session(row: RowMapping) -> Session:
     return record_of(Session, row, _sessions)
 
 
+def _has_expired(now: datetime) -> ColumnElement[bool]:
+    return or_(_sessions.c.last_used_at <= now - IDLE_LIFETIME, _sessions.c.created_at <= now - LIFETIME)
+
+
 class SessionRepository:
     """Sessions in one transaction."""
 
@@ -45,11 +49,7 @@ class SessionRepository:
     async def add(self, session: Session, digest: str) -> None:
         """Store a new session; the user's expired ones go, and the oldest beyond `MAX_PER_USER`."""
         mine = _sessions.c.user_id == session.user_id
-        is_over = or_(
-            _sessions.c.last_used_at <= session.created_at - IDLE_LIFETIME,
-            _sessions.c.created_at <= session.created_at - LIFETIME,
-        )
-        await self._connection.write(delete(_sessions).where(mine, is_over))
+        await self._connection.write(delete(_sessions).where(mine, _has_expired(session.created_at)))
         newest = select(_sessions.c.id).where(mine).order_by(_sessions.c.id.desc()).limit(MAX_PER_USER - 1)
         await self._connection.write(delete(_sessions).where(mine, _sessions.c.id.not_in(newest)))
         await self._connection.write(insert(_sessions), values_of(session) | {"digest": digest})
@@ -66,9 +66,9 @@ class SessionRepository:
         row = await self._connection.first(select(_sessions).where(is_it))
         return None if row is None else _session(row)
 
-    async def page(self, user_id: UserId, request: PageRequest) -> Page[Session]:
-        """A user's sessions, newest first."""
-        statement = select(_sessions).where(_sessions.c.user_id == user_id)
+    async def page(self, user_id: UserId, now: datetime, request: PageRequest) -> Page[Session]:
+        """A user's sessions that live at `now`, newest first."""
+        statement = select(_sessions).where(_sessions.c.user_id == user_id, not_(_has_expired(now)))
         return await page_by(self._connection, statement, _sessions.c.id, request, _session, newest_first=True)
 
     async def touch_last_used(self, session_id: SessionId, at: datetime) -> None:

@@ -174,6 +174,18 @@ async def test_ones_own_sessions_are_listed_and_ended_and_nobody_elses(world: Wo
         await world.core.sessions.current(again)
 
 
+async def test_expired_sessions_are_listed_no_longer(world: World) -> None:
+    await world.user(ADA)
+    idle, used = await signed_in(world), await signed_in(world)
+    for days in (13, 1):
+        world.clock.advance(days=days)
+        ada = await world.core.sessions.authenticate(used)
+    with pytest.raises(SessionUnknown):
+        await world.core.sessions.authenticate(idle)
+    listed = await world.core.sessions.page(ada, PageRequest())
+    assert [session.id for session in listed.items] == [ada.session_id]
+
+
 async def test_a_change_of_role_acts_on_the_next_request(world: World) -> None:
     user = await world.user(ADA, Role.MEMBER)
     token = await signed_in(world)

@@ -34,8 +34,8 @@ async def test_a_session_is_found_by_its_digest_and_by_its_user(store: Store) ->
         assert await tx.sessions.find_by_digest(digest) == await tx.sessions.find(user.id, session.id) == session
         assert await tx.sessions.find_by_digest(a_digest()) is None
         assert await tx.sessions.find(other.id, session.id) is None
-        assert (await tx.sessions.page(user.id, PageRequest())).items == (session,)
-        assert (await tx.sessions.page(other.id, PageRequest())).items == ()
+        assert (await tx.sessions.page(user.id, NOW, PageRequest())).items == (session,)
+        assert (await tx.sessions.page(other.id, NOW, PageRequest())).items == ()
 
 
 async def test_a_session_is_ended_by_its_own_user_only_and_moves_the_generation(store: Store) -> None:
@@ -60,8 +60,8 @@ async def test_all_but_one_can_be_ended(store: Store) -> None:
             await tx.sessions.add(session, a_digest())
         assert await tx.sessions.remove_all(user.id, but=sessions[1].id) == 2
     async with store.read() as tx:
-        assert (await tx.sessions.page(user.id, PageRequest())).items == (sessions[1],)
-        assert (await tx.sessions.page(other.id, PageRequest())).items == (theirs,)
+        assert (await tx.sessions.page(user.id, NOW, PageRequest())).items == (sessions[1],)
+        assert (await tx.sessions.page(other.id, NOW, PageRequest())).items == (theirs,)
 
 
 async def test_a_use_is_noted_and_never_goes_back(store: Store) -> None:
@@ -86,10 +86,10 @@ async def test_a_user_has_so_many_sessions_and_no_expired_ones(store: Store) -> 
         for number in range(MAX_PER_USER + 2):
             await tx.sessions.add(a_session(user.id, moment(number)), a_digest())
     async with store.read() as tx:
-        page = await tx.sessions.page(user.id, PageRequest(limit=200))
+        page = await tx.sessions.page(user.id, NOW, PageRequest(limit=200))
     assert len(page.items) == MAX_PER_USER
     assert page.items[0].created_at == moment(MAX_PER_USER + 1)
     async with store.begin() as tx:
         await tx.sessions.add(a_session(user.id, NOW + IDLE_LIFETIME + timedelta(days=1)), a_digest())
     async with store.read() as tx:
-        assert len((await tx.sessions.page(user.id, PageRequest())).items) == 1
+        assert len((await tx.sessions.page(user.id, NOW, PageRequest())).items) == 1

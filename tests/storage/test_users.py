@@ -69,7 +69,7 @@ async def test_a_removed_user_leaves_nothing_behind_and_takes_nothing_of_others(
         assert await tx.users.find(gone.id) is None
         assert await tx.passwords.find(gone.id) is None
         assert await tx.totp.find(gone.id) is None
-        assert (await tx.sessions.page(gone.id, PageRequest())).items == ()
+        assert (await tx.sessions.page(gone.id, NOW, PageRequest())).items == ()
         assert (await tx.keys.page_personal(gone.id, PageRequest())).items == ()
         assert await tx.members.of_user(gone.id) == []
         assert await tx.members.of_user(staying.id) == before
