@@ -89,9 +89,10 @@ class Invitations:
             user = await tx.users.find_by_email(offer.email)
             if user is not None and await tx.members.role(organization_id, user.id) is not None:
                 raise NameTaken("member", offer.email)
-            if await tx.invitations.count(organization_id, now) >= MAX_PENDING:
-                raise CountExceeded("This organization", "open invitations", MAX_PENDING)
             await tx.invitations.add(invitation, tokens.digest(token))
+            # With it among them: it may have taken the place of one for the same address.
+            if await tx.invitations.count(organization_id, now) > MAX_PENDING:
+                raise CountExceeded("This organization", "open invitations", MAX_PENDING)
             await tx.audit.add(said)
         return Issued(invitation, None if is_mailed else token)
 

@@ -213,6 +213,9 @@ async def test_so_many_are_open_at_once(world: World, monkeypatch: pytest.Monkey
         await invited(world, f"user{number}@example.com")
     with pytest.raises(CountExceeded):
         await invited(world, "another@example.com")
+    assert {each.email for each in await listed(world)} == {"user0@example.com", "user1@example.com"}
+    await invited(world, "USER1@example.com")
+    assert {each.email for each in await listed(world)} == {"user0@example.com", "USER1@example.com"}
 
 
 async def test_an_organization_has_so_many_members(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
