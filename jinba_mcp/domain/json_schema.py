@@ -15,6 +15,8 @@ from jinba_mcp.domain.masking import MASK
 from jinba_mcp.domain.records import JsonObject
 
 MAX_FAULTS = 20
+_MATCHING_BYTES = 64 * 1024
+"""What a pattern remembers of what it was matched with; 2 MB for each of hundreds, if nothing is said."""
 _MAX_DETAIL = 300
 _SMALL_ITEMS = 1_000
 _CHARACTERS_AN_ITEM = 100
@@ -35,7 +37,9 @@ class Validator:
             self._compiled = jsonschema_rs.Draft202012Validator(
                 schema,
                 validate_formats=True,
-                pattern_options=jsonschema_rs.RegexOptions(size_limit=max_pattern_bytes),
+                pattern_options=jsonschema_rs.RegexOptions(
+                    size_limit=max_pattern_bytes, dfa_size_limit=_MATCHING_BYTES
+                ),
                 retriever=_refuse_reference,
                 mask=MASK if hides_values else None,
             )

@@ -1,9 +1,13 @@
 """The JSON Schema validator: pointers, bounds, and nothing that an author or a caller can make it do."""
 
+import random
+import resource
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
+from pydantic import JsonValue
 
 from jinba_mcp.domain.errors import SchemaInvalid
 from jinba_mcp.domain.json_schema import MAX_FAULTS, Validator
@@ -59,6 +63,20 @@ def test_every_pointer_leads_back_to_the_name_at_fault(name: str) -> None:
     """All but the empty name, which the validator leaves out of its paths."""
     [fault] = Validator({"additionalProperties": {"type": "string"}}).faults({name: 1})
     assert str(fault["pointer"])[1:].replace("~1", "/").replace("~0", "~") == name
+
+
+def _memory_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+
+
+def test_what_patterns_remember_of_a_text_is_bounded() -> None:
+    """Left alone, the engine keeps up to 2 MB for each: gigabytes for a schema, for as long as it is in use."""
+    patterns: list[JsonValue] = [{"pattern": f"a[ab]{{{12 + number}}}c"} for number in range(100)]
+    validator = Validator({"anyOf": patterns})
+    text = "".join(random.Random(1).choices("ab", k=6_000))  # noqa: S311  the same for each test, not a secret
+    before = _memory_bytes()
+    assert len(validator.faults(text)) == 1
+    assert _memory_bytes() - before < 50 * 1024 * 1024
 
 
 def test_at_most_so_many_faults_are_told() -> None:
