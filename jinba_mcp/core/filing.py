@@ -17,8 +17,8 @@ from jinba_mcp.domain.ids import OrganizationId
 from jinba_mcp.domain.webhooks import Webhook, run_ended
 from jinba_mcp.storage.store import Store
 
-BATCH = 200
-"""A transaction of this many runs takes some 3 ms, which is what calls may have to wait for it."""
+BATCH = 100
+"""A transaction of this many runs takes a millisecond or two, which is what calls may have to wait for it."""
 AT_ONCE = 2 * BATCH
 LATE = timedelta(seconds=30)
 """How long an ended run may wait for calls to leave some time; the nearer it is to that, the more filing takes."""
