@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from jinba_mcp.domain.errors import Unavailable
+from jinba_mcp.domain.errors import Invalid, Unavailable
 from jinba_mcp.storage.beacon import Beacon
 from jinba_mcp.storage.changes import READ_GENERATION, ChangeSignal
 from jinba_mcp.storage.database import BUSY_TIMEOUT_S, Write, connected
@@ -28,6 +29,11 @@ TAKE_TURN = Write("SELECT pg_advisory_xact_lock($1)", [(_WRITER_LOCK,)])
 """Has a batch wait for the transactions of `writing`, and them for it; without, it takes no part in that."""
 _PATIENCE = {"lock_timeout": f"{BUSY_TIMEOUT_S}s", "idle_in_transaction_session_timeout": "60s", "jit": "off"}
 
+_UNUSABLE = (
+    "JINBA_DATABASE_URL cannot be used: it must be postgresql://user:password@host:port/database, and in a password"
+    " all but letters and digits be written as %40 for @ and the like."
+)
+
 
 class PostgresqlDatabase:
     """One database on a server.
@@ -38,9 +44,18 @@ class PostgresqlDatabase:
 
     @classmethod
     async def open(cls, dsn: str, signal: ChangeSignal, beacon: Path | None = None) -> "PostgresqlDatabase":
-        """Connect once, to see that it can be done, and start to listen for changes."""
+        """Connect once, to see that it can be done, and start to listen for changes.
+
+        Raises:
+            Invalid: this is no such URL.
+        """
         with translated():
-            connection = await connect_to(dsn)()
+            try:
+                _check(dsn)
+                connection = await connect_to(dsn)()
+            except ValueError:
+                # It quotes what it could not read, which may be a part of the password.
+                raise Invalid(_UNUSABLE) from None
             await connection.close()
         return cls(dsn, signal, None if beacon is None else Beacon(beacon))
 
@@ -153,6 +168,12 @@ class PostgresqlDatabase:
         await self._engine.dispose()
         if self._beacon is not None:
             self._beacon.close()
+
+
+def _check(dsn: str) -> None:
+    # The driver takes the first for the end of the password, and would ask for the rest of it in the DNS.
+    if urlsplit(dsn).netloc.count("@") > 1:
+        raise ValueError("more than one @")
 
 
 async def _write(connection: Any, writes: Sequence[Write]) -> None:

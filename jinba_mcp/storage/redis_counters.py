@@ -60,12 +60,16 @@ class RedisCounters:
             raise Invalid("JINBA_LIMITS_URL must be redis://host:port or rediss://host:port.")
         try:
             self._pool = ConnectionPool.from_url(url, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S)
-        except ValueError as error:
-            raise Invalid("JINBA_LIMITS_URL cannot be used: it must be redis://host:port.") from error
+            # Made but not connected, for options that no connection has are not looked at before.
+            self._pool.connection_class(**self._pool.connection_kwargs)
+        except (ValueError, TypeError, RedisError):
+            # It quotes what it could not read, which may be a part of the password.
+            raise Invalid("JINBA_LIMITS_URL cannot be used: it must be redis://host:port.") from None
         # The library's type has no place for a pool among the options that it hands on, but its documentation does.
         pool: Any = self._pool
+        # What stands behind the scheme is not used where there is a pool, but read, and less well than by redis.
         self._storage = RedisStorage(
-            f"async+{url}", wrap_exceptions=True, implementation="redispy", key_prefix=_PREFIX, connection_pool=pool
+            "async+redis://", wrap_exceptions=True, implementation="redispy", key_prefix=_PREFIX, connection_pool=pool
         )
         self._moving = MovingWindowRateLimiter(self._storage)
         self._fixed = FixedWindowRateLimiter(self._storage)

@@ -66,13 +66,30 @@ def test_a_registry_that_was_never_set_up_is_set_up_even_by_a_command_that_does_
     assert local.with_app(look, migrates=False) == ([], "default")
 
 
+async def _never(_: App) -> None:
+    raise AssertionError
+
+
 def test_a_database_that_cannot_be_opened_is_a_refusal(
     data_dir: Path, unguarded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("JINBA_DATABASE_URL", "mysql://nowhere/db")
+    monkeypatch.setenv("JINBA_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/db")
+    with pytest.raises(Failed, match="does not answer"):
+        local.with_app(_never)
 
-    async def never(_: App) -> None:
-        raise AssertionError
 
-    with pytest.raises(Failed):
-        local.with_app(never)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JINBA_DATABASE_URL", "mysql://nowhere/db"),
+        ("JINBA_DATABASE_URL", "postgresql://u:p@ss:w0rd@127.0.0.1:1/db"),
+        ("JINBA_LIMITS_URL", "redis://:w0rd/@127.0.0.1:1/0"),
+    ],
+)
+def test_a_url_among_the_settings_that_cannot_be_used_is_misuse_and_not_repeated(
+    data_dir: Path, unguarded: None, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misused) as refused:
+        local.with_app(_never)
+    assert "w0rd" not in refused.value.message

@@ -1,6 +1,7 @@
 """The store as a whole, on both databases: transactions, generation, schema, check, backup."""
 
 import asyncio
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,26 @@ async def test_a_url_that_names_no_database_is_refused_without_repeating_it(url:
     with pytest.raises(Invalid, match="sqlite:////absolute/path") as caught:
         await Store.open(url)
     assert "s3cret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "u:p@ss:s3cret@127.0.0.1:1/d",
+        "u:p@s3cret@127.0.0.1:1/d",
+        "u:s3cret#@127.0.0.1:1/d",
+        "u:s3cret/@127.0.0.1:1/d",
+        "u:12?s3cret@127.0.0.1:1/d",
+        "u:s3cret[@127.0.0.1:1/d",
+        "u:s3cret\uff20@127.0.0.1:1/d",
+        "u:p@s3cret..invalid:1/d",
+        "u:p@127.0.0.1:1/d?sslmode=s3cret",
+    ],
+)
+async def test_a_postgresql_url_that_cannot_be_read_is_refused_and_told_of_nowhere(rest: str) -> None:
+    with pytest.raises(Invalid, match="JINBA_DATABASE_URL cannot be used") as caught:
+        await Store.open(f"postgresql://{rest}")
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_backup_is_a_whole_database_that_only_its_owner_reads(
