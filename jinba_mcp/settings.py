@@ -1,6 +1,8 @@
 """Settings from `JINBA_*` environment variables: frozen, read once at the root, with a mistyped name refused."""
 
+import contextlib
 import difflib
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,8 +24,19 @@ def _listed(value: object) -> object:
     return value
 
 
+def _json_listed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    with contextlib.suppress(ValueError, RecursionError):
+        found = json.loads(value or "[]")
+        if isinstance(found, list):
+            return found
+    raise ValueError('must be a JSON list of strings, such as ["sk-[a-z]+"]')
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_listed)]
+Patterns = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_listed)]
 
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
@@ -131,7 +144,7 @@ class Settings(BaseSettings):
     """How much of a run's output, and of its content blocks, is kept on record, about; the caller gets all of it."""
     stored_log_bytes: Annotated[int, Field(ge=0, le=16 * 1024 * 1024)] = 256 * 1024
     """How much of a run's standard output and of its standard error is kept on record, each."""
-    redact_patterns: tuple[str, ...] = ()
+    redact_patterns: Patterns = ()
     """What to write `***` over in all that is kept of runs: a JSON list of regular expressions in RE2's syntax."""
     key_requests_per_minute: Count = 0
     """How many requests a key or a session may make in any minute, unless the key has a `rateLimit`; 0 is no limit."""

@@ -90,6 +90,24 @@ def test_lists_of_folders_are_comma_separated_too(monkeypatch: pytest.MonkeyPatc
     assert there.toolsets_dirs == (Path("/srv/a"), Path("/srv/b c"))
 
 
+@pytest.mark.parametrize(("text", "patterns"), [(r'["sk-[a-z]{3,5}"]', ("sk-[a-z]{3,5}",)), ("[]", ()), ("", ())])
+def test_patterns_have_commas_of_their_own_and_are_a_json_list(
+    monkeypatch: pytest.MonkeyPatch, text: str, patterns: tuple[str, ...]
+) -> None:
+    assert read(monkeypatch, JINBA_REDACT_PATTERNS=text).redact_patterns == patterns
+
+
+@pytest.mark.parametrize("text", ["hunter2", '"hunter2"', '["hunter2"', '{"hunter2": 1}', "[" * 100_000])
+def test_what_is_no_list_of_patterns_is_refused_with_what_is_wanted(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(monkeypatch, JINBA_REDACT_PATTERNS=text)
+    fault = refused.value.errors(include_input=False)[0]
+    assert (fault["loc"], fault["msg"]) == (
+        ("redact_patterns",),
+        'Value error, must be a JSON list of strings, such as ["sk-[a-z]+"]',
+    )
+
+
 def test_lists_may_be_given_as_such_in_code() -> None:
     assert Settings(allowed_hosts=("a", "b")).allowed_hosts == ("a", "b")
 
