@@ -1,6 +1,8 @@
 """`jinba-mcp toolsets` from a registry to the disk: pull, export."""
 
 import os
+import secrets
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +54,7 @@ def pull(  # noqa: PLR0913  what, where to, and how
             )
         for name in changed:
             (path / name).parent.mkdir(parents=True, exist_ok=True)
-            (path / name).write_bytes(contents[name])
+            _write(path / name, contents[name])
     except OSError as error:
         raise output.Failed(f"{path} cannot be written: {error.strerror}.") from error
     for name in sorted(there.keys() - contents.keys()):
@@ -87,13 +89,31 @@ def export(  # noqa: PLR0913  what, where to, and how
         sys.stdout.buffer.write(archive)
         return
     try:
-        where.write_bytes(archive)
+        _write(where, archive)
     except OSError as error:
         raise output.Failed(f"{where} cannot be written: {error.strerror}.") from error
     if as_json:
         output.document({"slug": slug, "path": str(where.absolute()), "bytes": len(archive)})
     else:
         output.line(f"{slug}: written to {where} ({len(archive)} bytes)")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of it or nothing: what is there already stays until the new file is whole."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)  # a device or a pipe, in whose place no file may come
+        return
+    fresh = target.with_name(f".jinba-{secrets.token_hex(8)}")
+    try:
+        fresh.touch(exist_ok=False)
+        if target.exists():
+            shutil.copymode(target, fresh)
+        fresh.write_bytes(content)
+        fresh.replace(target)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _exported(slug: str, version: str | None, org: str) -> bytes:

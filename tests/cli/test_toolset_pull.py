@@ -1,11 +1,15 @@
 """`jinba-mcp toolsets pull` and `export`."""
 
+import resource
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from jinba_mcp.authoring.folder import read_folder
+from jinba_mcp.cli import toolset_pull
 from tests.cli.conftest import GREET, AddTool, Jinba
 
 
@@ -77,6 +81,56 @@ def test_an_archive_goes_out_and_comes_in_under_another_name(either: Jinba, here
     assert either("toolsets", "export", "greeting-tools").code == 1, "it is there already"
     assert either("toolsets", "export", "greeting-tools", "--force").code == 0
     assert either("toolsets", "export", "greeting-tools", "-o", "-", "--json").code == 2
+
+
+@contextmanager
+def little_room() -> Iterator[None]:
+    """Files of this process do not become longer than 1 KB, which fails like a full disk: after a part."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("before", [{}, {"large.zip": b"older"}])
+def test_an_archive_is_written_whole_or_not_at_all(
+    run_jinba: Jinba, here: Path, monkeypatch: pytest.MonkeyPatch, before: dict[str, bytes]
+) -> None:
+    for name, content in before.items():
+        (here / name).write_bytes(content)
+    monkeypatch.setattr(toolset_pull, "_exported", lambda *_: bytes(100_000))
+    with little_room():
+        ended = run_jinba("toolsets", "export", "large", "--force")
+    assert (ended.code, ended.out, "cannot be written" in ended.err) == (1, "", True)
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+def test_pulling_leaves_a_file_that_it_cannot_write_as_it_was(
+    greeter: Jinba, add_tool: AddTool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = add_tool(GREET + "#" * 2_000)
+    greeter("toolsets", "push", str(folder))
+    archive = toolset_pull._exported("greeting-tools", None, "default")
+    monkeypatch.setattr(toolset_pull, "_exported", lambda *_: archive)
+    (folder / "tools" / "greet" / "main.py").write_text("# mine")
+    with little_room():
+        assert greeter("toolsets", "pull", "greeting-tools", str(folder), "--force").code == 1
+    assert (folder / "tools" / "greet" / "main.py").read_text() == "# mine"
+    assert sorted(path.name for path in (folder / "tools" / "greet").iterdir()) == ["main.py", "tool.yml"]
+
+
+def test_what_an_archive_goes_to_stays_what_it_is(greeter: Jinba, here: Path) -> None:
+    (here / "kept.zip").touch(mode=0o600)
+    (here / "link.zip").symlink_to("kept.zip")
+    assert greeter("toolsets", "export", "greeting-tools", "--force", "-o", "link.zip").code == 0
+    assert (here / "link.zip").is_symlink()
+    assert zipfile.is_zipfile(here / "kept.zip")
+    assert (here / "kept.zip").stat().st_mode & 0o777 == 0o600
+    (here / "null").symlink_to("/dev/null")
+    assert greeter("toolsets", "export", "greeting-tools", "--force", "-o", "null").code == 0
+    assert (here / "null").is_char_device()
 
 
 def test_an_unknown_toolset_is_refused_and_nothing_written(either: Jinba, here: Path) -> None:
