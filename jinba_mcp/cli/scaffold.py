@@ -6,7 +6,7 @@ Language = Literal["python", "typescript"]
 
 _TOOLSET = """\
 # What a ToolSet is: the folder's name is its slug, and each folder in tools/ is a tool. Only `name` is needed.
-name: {name}
+name: "{name}"
 # A model reads this to decide whether to look at the tools at all.
 description: Says hello. Replace this with what your tools are for.
 language: {language}

@@ -9,9 +9,9 @@ from jinba_mcp.authoring.folder import CODE_FILES, read_folder
 from jinba_mcp.cli import scaffold
 
 
-def written(root: Path, language: scaffold.Language) -> Path:
-    folder = root / "weather-tools"
-    for name, text in scaffold.new_toolset("weather-tools", language).items():
+def written(root: Path, language: scaffold.Language, slug: str = "weather-tools") -> Path:
+    folder = root / slug
+    for name, text in scaffold.new_toolset(slug, language).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
@@ -23,6 +23,15 @@ def test_the_folder_can_be_read_and_has_one_tool(tmp_path: Path, language: scaff
     assert (folder.slug, folder.name, folder.language) == ("weather-tools", "Weather tools", language)
     assert [tool.slug for tool in folder.tools] == ["greet"]
     assert folder.listing.mcp_enabled
+
+
+@pytest.mark.parametrize(
+    ("slug", "name"),
+    [("404", "404"), ("true", "True"), ("null", "Null"), ("12e03", "12e03"), ("2030-01-31", "2030 01 31")],
+)
+def test_a_slug_that_yaml_takes_for_something_else_is_a_name_all_the_same(tmp_path: Path, slug: str, name: str) -> None:
+    folder = read_folder(written(tmp_path, "python", slug))
+    assert (folder.slug, folder.name) == (slug, name)
 
 
 @pytest.mark.parametrize("language", ["python", "typescript"])
