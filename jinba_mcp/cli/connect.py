@@ -9,6 +9,7 @@ import typer
 from jinba_mcp import __version__, logs
 from jinba_mcp.cli import local, output
 from jinba_mcp.cli.options import single
+from jinba_mcp.client.clients import is_address
 from jinba_mcp.faces.mcp import bridge
 
 app = single()
@@ -19,11 +20,12 @@ def connect(
     url: Annotated[str, typer.Argument(metavar="URL", help="The MCP endpoint, such as https://tools.example.com/mcp.")],
 ) -> None:
     """Bridge standard input and output to a remote MCP endpoint, with the key in JINBA_API_KEY."""
-    if not url.startswith(("http://", "https://")):
-        raise output.Misused(f"'{url}' is no URL of an MCP endpoint, such as https://tools.example.com/mcp.")
+    if not is_address(url):
+        # Not quoted, since it may hold a password, and clients keep what is said here in their logs.
+        raise output.Misused("This is no URL of an MCP endpoint; use one such as https://tools.example.com/mcp.")
     secret = os.environ.get("JINBA_API_KEY", "")
     if not (secret.isascii() and secret.isprintable() and " " not in secret):
-        # Said here, because what sends it would quote it, and clients keep what is said here in their logs.
+        # Said here, because what sends it would quote it.
         raise output.Misused("JINBA_API_KEY has characters that no key has, such as a line's end; was it copied whole?")
     settings = local.read_settings()
     logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)

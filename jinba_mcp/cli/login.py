@@ -31,7 +31,7 @@ def login(
     as_json: AsJson = False,
 ) -> None:
     """Keep the key to a server, and have commands work there. It is typed unseen, or comes from standard input."""
-    where = profile_file.plain(url or os.environ.get("JINBA_URL") or DEFAULT_URL)
+    where = reach.usable(url or os.environ.get("JINBA_URL") or DEFAULT_URL)
     profile_file.read()  # a file that cannot be used is told of before anybody types a key
     key = _read(where)
 

@@ -67,7 +67,7 @@ def _base(url: str | None) -> str:
     if url is None:
         return addresses.base_url(local.read_settings())
     if not url.startswith(("http://", "https://")) or any(char.isspace() or char in "?#" for char in url):
-        raise output.Misused(f"--url: '{url}' is no base URL such as https://tools.example.com.")
+        raise output.Misused("--url: this is no base URL such as https://tools.example.com.")
     return url.rstrip("/")
 
 

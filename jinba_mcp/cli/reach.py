@@ -14,7 +14,7 @@ from jinba_mcp import logs
 from jinba_mcp.cli import local, output, profile_file
 from jinba_mcp.cli.output import Failed, Misused
 from jinba_mcp.client import AsyncJinba, ClientError, Refused
-from jinba_mcp.client.clients import DEFAULT_TIMEOUT_S
+from jinba_mcp.client.clients import DEFAULT_TIMEOUT_S, checked_url
 
 if TYPE_CHECKING:
     from jinba_mcp.cli.here import Finish
@@ -72,6 +72,7 @@ def server() -> Server | None:
 
     Raises:
         Failed: the profiles cannot be read, or there is none of that name.
+        Misused: the address is none of a server.
     """
     choice = _choice.get()
     if choice.is_local:
@@ -79,12 +80,12 @@ def server() -> Server | None:
     kept = profile_file.read()
     if choice.profile is not None:
         named = kept.get(choice.profile)
-        return Server(named.url, named.key)
+        return Server(usable(named.url), named.key)
     in_use = kept.current if choice.url is None and not os.environ.get("JINBA_URL") else None
     url = kept.get(in_use).url if in_use is not None else choice.url or os.environ.get("JINBA_URL")
     if not url:
         return None
-    url = profile_file.plain(url)
+    url = usable(url)
     return Server(url, os.environ.get("JINBA_API_KEY") or kept.key_of(url), in_use)
 
 
@@ -164,6 +165,18 @@ def require_local(what: str) -> None:
     found = server()
     if found is not None:
         raise Misused(f"{what} works on the registry of this machine only, not on {found.url}. Add --local for that.")
+
+
+def usable(url: str) -> str:
+    """The URL of a server as it is kept and compared, once it may be shown.
+
+    Raises:
+        Misused: it is none, or holds a password.
+    """
+    try:
+        return profile_file.plain(checked_url(url))
+    except ValueError as error:
+        raise Misused(f"{str(error).capitalize()}.") from None
 
 
 def warn_if_open(url: str) -> None:

@@ -64,7 +64,7 @@ class AsyncJinba:
         transport: "httpx2.AsyncBaseTransport | None" = None,
         user_agent: str = USER_AGENT,
     ) -> None:
-        self.url = _checked_url(url or os.environ.get("JINBA_URL") or DEFAULT_URL)
+        self.url = checked_url(url or os.environ.get("JINBA_URL") or DEFAULT_URL)
         self.organization = organization
         self._headers = _headers(os.environ.get("JINBA_API_KEY") if api_key is None else api_key, user_agent)
         self._timeout_s = timeout_s
@@ -207,13 +207,27 @@ class Jinba:
         return self._portal.call(self._later.ask, call)
 
 
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{url!r} is no address of a server; use one such as {DEFAULT_URL}")
-    if "@" in parts.netloc:
+def checked_url(url: str) -> str:
+    """The URL of a server as clients use it.
+
+    Raises:
+        ValueError: it is none. What it says has no part of it, which may be a password.
+    """
+    if not is_address(url) or urlsplit(url).query or urlsplit(url).fragment:
+        raise ValueError(f"this is no address of a server; use one such as {DEFAULT_URL}")
+    if "@" in urlsplit(url).netloc:
         raise ValueError("the address must not hold a password; give the key as api_key")
     return url.rstrip("/").removesuffix("/v1")
+
+
+def is_address(url: str) -> bool:
+    """Whether something can be reached at this URL at all."""
+    try:
+        parts = urlsplit(url)
+        # Ports are not looked at before they are asked for, and what is not printable is taken out.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        return False
 
 
 def _headers(api_key: str | None, user_agent: str) -> dict[str, str]:

@@ -30,6 +30,21 @@ def test_what_is_no_url_is_misuse(connecting: Jinba) -> None:
     assert connecting("connect").code == 2
 
 
+@pytest.mark.parametrize("place", ["[::1/mcp", "h:65536/mcp", "h:x/mcp", "hunter2/@h/mcp", "h\uff20hunter2/mcp"])
+def test_a_url_that_leads_nowhere_is_misuse_and_not_repeated(connecting: Jinba, place: str) -> None:
+    ended = connecting("connect", f"http://u:{place}" if "hunter2" in place else f"http://{place}")
+    assert (ended.code, ended.out, "hunter2" in ended.err) == (2, "", False)
+    assert "no URL of an MCP endpoint" in ended.err
+
+
+def test_a_password_in_the_url_is_not_told_to_whoever_reads_the_log(connecting: Jinba) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = f"127.0.0.1:{listener.getsockname()[1]}/mcp"
+    ended = connecting("connect", f"http://u:hunter2@{place}?key=hunter2")
+    assert (ended.code, "hunter2" in ended.err) == (1, False)
+    assert ended.err.startswith(f"Error: Cannot reach http://{place}: ")
+
+
 @pytest.mark.parametrize("after", ["\r", "\n", " ", "\u00a0", "\udcff"])
 def test_a_key_that_cannot_be_sent_is_not_told_to_whoever_reads_the_log(
     connecting: Jinba, monkeypatch: pytest.MonkeyPatch, after: str

@@ -119,6 +119,17 @@ def test_an_address_that_is_none_is_misuse(jinba: Jinba, monkeypatch: pytest.Mon
     assert (ended.code, "no address of a server" in ended.err, "jtb_key" in ended.err) == (2, True, False)
 
 
+@pytest.mark.parametrize("command", [("env", "list", "x"), ("env", "rotate"), ("login",)])
+@pytest.mark.parametrize("url", ["http://[::1", "http://h:65536", "http://u:hunter2@h", "http://u:hunter2/@h"])
+def test_an_address_that_leads_nowhere_or_has_a_password_is_misuse_and_not_repeated(
+    jinba: Jinba, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], url: str
+) -> None:
+    monkeypatch.setenv("JINBA_URL", url)
+    ended = jinba(*command, stdin=b"jtb_key\n")
+    assert (ended.code, ended.out, "hunter2" in ended.err) == (2, "", False)
+    assert len(ended.err.splitlines()) == 1
+
+
 def test_a_server_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

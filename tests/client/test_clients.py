@@ -54,11 +54,27 @@ async def test_address_and_key_may_come_from_the_environment(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "url", ["tools.test", "ftp://tools.test", "https://", "https://u:p@tools.test", "https://tools.test/?a=b"]
+    "url",
+    [
+        "tools.test",
+        "ftp://tools.test",
+        "https://",
+        "https://u:p@tools.test",
+        "https://tools.test/?a=b",
+        "https://[::1",
+        "https://tools.test:65536",
+        "https://tools.test:http",
+        "https://tools.test\n",
+        "https://u:hunter2/@tools.test",
+        "https://u:hunter2#@tools.test",
+        "https://u:hunter2\uff20tools.test",
+    ],
 )
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="address"):
+    with pytest.raises(ValueError, match="address") as refused:
         AsyncJinba(url)
+    assert type(refused.value) is ValueError, "its subclasses are faults of ours"
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", [f"{SECRET}\n", f"{SECRET} x", f"{SECRET}ü"])

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 
 import anyio
 import httpx2
@@ -138,12 +139,19 @@ async def _check(http: httpx2.AsyncClient, url: str) -> None:
     try:
         answer = await http.post(url, json=ping, headers={"Accept": accept})
     except httpx2.InvalidURL as error:
-        raise BridgeFailed(f"{url} is not a URL: {error}") from error
+        raise BridgeFailed("The URL cannot be used.") from error
     except httpx2.TransportError as error:
-        raise BridgeFailed(f"Cannot reach {url}: {error or type(error).__name__}. Is the server running?") from error
+        why = str(error) or type(error).__name__
+        raise BridgeFailed(f"Cannot reach {_shown(url)}: {why}. Is the server running?") from error
     if answer.is_success:
         return
-    raise BridgeFailed(f"{url} answered {answer.status_code}: {_reason(answer)}")
+    raise BridgeFailed(f"{_shown(url)} answered {answer.status_code}: {_reason(answer)}")
+
+
+def _shown(url: str) -> str:
+    """The URL without what may be secret in it, since clients keep what is said here in their logs."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _reason(answer: httpx2.Response) -> str:
