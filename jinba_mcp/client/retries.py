@@ -40,7 +40,7 @@ def retry_after_s(header: str | None, now: datetime | None = None) -> float | No
         return float(said[:9])
     try:
         at = parsedate_to_datetime(said)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())

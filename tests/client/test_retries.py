@@ -25,6 +25,8 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
         ("Sat, 21 Nov 2026 12:01:00 -0000", 60.0),
         ("Sat, 99 Nov 2026 12:01:00 GMT", None),
+        (f"Sat, 21 Nov {'9' * 30} 12:01:00 GMT", None),
+        (f"Sat, 21 Nov 2026 12:01:00 +{'9' * 30}", None),
     ],
 )
 def test_both_forms_of_retry_after_are_read(header: str | None, seconds: float | None) -> None:
