@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import NewType
 
 from jinba_mcp.domain.randomness import random_bytes
@@ -23,15 +24,22 @@ SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 SLUG_RULE = "use 1 to 63 lower-case letters, digits and inner hyphens"
 _SLUG = re.compile(SLUG_PATTERN)
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PAIRS = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)
+_OF_BYTES = bytes(ord(_CROCKFORD[byte % 32]) for byte in range(256))
+"""A character for each byte; each character stands for as many."""
+_RANDOM_CHARACTERS = 16
 
 
 def _ulid(at: datetime) -> str:
-    return _text((int(at.timestamp() * 1000) << 80) | int.from_bytes(random_bytes(10)))
+    return _of_time(int(at.timestamp() * 1000)) + random_bytes(_RANDOM_CHARACTERS).translate(_OF_BYTES).decode()
 
 
-def _text(number: int) -> str:
-    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -10, -10)])
+@lru_cache(maxsize=16)
+def _of_time(milliseconds: int) -> str:
+    return _text(milliseconds, 10)
+
+
+def _text(number: int, length: int) -> str:
+    return "".join([_CROCKFORD[(number >> shift) & 31] for shift in range(5 * (length - 1), -5, -5)])
 
 
 def organization_id(at: datetime) -> OrganizationId:
@@ -87,7 +95,7 @@ def credit_id_after(before: str) -> CreditId:
     number = 0
     for character in before.removeprefix("crd_"):
         number = number << 5 | _CROCKFORD.index(character)
-    return CreditId(f"crd_{_text(number + 1)}")
+    return CreditId(f"crd_{_text(number + 1, 26)}")
 
 
 def is_slug(text: str) -> bool:

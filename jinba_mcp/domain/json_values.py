@@ -24,7 +24,7 @@ def parse(raw: bytes | str) -> JsonValue:
     except ValueError as error:
         raise MalformedBody(f"The body is not JSON: {error}.") from error
     # The reader refuses the word Infinity but makes one of 1e999, which nothing could write again.
-    if _holds_infinity(value):
+    if b"Infinity" in pydantic_core.to_json(value, inf_nan_mode="constants") and _holds_infinity(value):
         raise MalformedBody("The body holds a number that is out of range. Send it as a string, or a smaller one.")
     return value
 
@@ -41,6 +41,17 @@ def dump(value: object) -> str:
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     return text
+
+
+def written(value: JsonValue) -> bytes:
+    """`dump` as UTF-8, of a value that has no types but those of JSON: several times as fast.
+
+    Raises:
+        ValueError: NaN or infinity, a lone surrogate, or nesting too deep.
+    """
+    raw = pydantic_core.to_json(value, inf_nan_mode="constants")
+    # The words may stand in a text just as well, which the slower writer tells apart.
+    return dump(value).encode() if b"NaN" in raw or b"Infinity" in raw else raw
 
 
 def _holds_infinity(value: JsonValue) -> bool:

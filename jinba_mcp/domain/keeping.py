@@ -67,11 +67,11 @@ class KeptRun:
         """The record of the same run once it has ended; `whole` is what its caller gets."""
         clean = self._redacted(whole)
         cut = _truncated(clean, self._keeping)
+        # As nearly always: there is nothing to take out, and all of it is kept.
+        if cut is whole and cut.input is self.run.input:
+            return cut
         redacted = self.run.redacted + _differing(whole, clean)
         truncated = self.run.truncated + _differing(clean, cut)
-        # As nearly always: there is nothing to take out, and all of it is kept.
-        if cut.input is self.run.input and not redacted and not truncated:
-            return cut
         return cut.model_copy(update={"input": self.run.input, "redacted": redacted, "truncated": truncated})
 
     def _redacted(self, run: Run) -> Run:
@@ -105,6 +105,9 @@ class Keeper:
 
     def begun(self, whole: Run, secret_input: SecretFields | None, secret_output: SecretFields | None) -> KeptRun:
         """The record of a run that begins; a secret of its input is masked in all that it leaves behind as well."""
+        # As nearly always: nothing to take out, and all of it is kept.
+        if secret_input is None and not self.keeping.patterns and _fits(whole.input, self.keeping.input_bytes):
+            return KeptRun(whole, self.keeping, self._patterns, _has_masks=False, _output=secret_output)
         given, secrets = (whole.input, []) if secret_input is None else secret_input.redacted(whole.input)
         mask, has_masks = self._patterns, bool(self.keeping.patterns or secrets)
         if secrets:
@@ -123,9 +126,11 @@ class Keeper:
 
 def shortened(value: JsonValue, max_bytes: int) -> JsonValue:
     """The value itself if its JSON has at most `max_bytes`; else what comes first in it, of the same type."""
-    if len(json_values.dump(value).encode()) <= max_bytes:
-        return value
-    return _Scissors(max_bytes).cut(value)
+    return value if _fits(value, max_bytes) else _Scissors(max_bytes).cut(value)
+
+
+def _fits(value: JsonValue, max_bytes: int) -> bool:
+    return len(json_values.written(value)) <= max_bytes
 
 
 class _Scissors:
@@ -145,7 +150,7 @@ class _Scissors:
         if isinstance(value, list):
             self._left -= len("[]")
             return [self.cut(item) for item in value if self._left > 0]
-        self._left -= len(json_values.dump(value)) + len(",")
+        self._left -= len(json_values.written(value)) + len(",")
         return value
 
     def _has_room_for(self, name: str) -> bool:
@@ -186,7 +191,7 @@ def _truncated(run: Run, keeping: Keeping) -> Run:
 
 def _shortened_content(blocks: tuple[JsonObject, ...], max_bytes: int) -> tuple[JsonObject, ...]:
     """The first blocks that fit together: half a picture is of no use."""
-    sizes = accumulate(len(json_values.dump(block).encode()) for block in blocks)
+    sizes = accumulate(len(json_values.written(block)) for block in blocks)
     return tuple(block for block, size in zip(blocks, sizes, strict=True) if size <= max_bytes)
 
 

@@ -4,7 +4,7 @@ pending → running → success | failed | timeout | cancelled. A run whose argu
 straight to failed; whatever a crash leaves running is closed as failed with the error `Interrupted`.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -25,7 +25,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self not in (RunStatus.PENDING, RunStatus.RUNNING)
+        return self is not RunStatus.PENDING and self is not RunStatus.RUNNING
 
 
 class RunSource(StrEnum):
@@ -55,6 +55,7 @@ class RunLogs(Record):
     stderr: tuple[str, ...] = ()
 
 
+_MILLISECOND = timedelta(milliseconds=1)
 NO_LOGS = RunLogs()
 INTERRUPTED = RunError(name="Interrupted", message="The server stopped before the run had finished.")
 CANCELLED = RunError(name="Cancelled", message="The caller went away before the run had finished.")
@@ -116,7 +117,7 @@ class Run(Record):
         """Wall time of the tool in whole milliseconds, None until it has both begun and ended."""
         if self.started_at is None or self.finished_at is None:
             return None
-        return max(0, round((self.finished_at - self.started_at).total_seconds() * 1000))
+        return max(0, round((self.finished_at - self.started_at) / _MILLISECOND))
 
     def finished(  # noqa: PLR0913  a run ends with all of these at once
         self,
@@ -136,8 +137,8 @@ class Run(Record):
         """
         if self.status.is_final or not status.is_final:
             raise ValueError(f"a run cannot go from {self.status} to {status}")
-        return self.model_copy(
-            update={
+        return self.replaced(
+            {
                 "status": status,
                 "finished_at": at,
                 "output": output,

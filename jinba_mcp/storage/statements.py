@@ -1,6 +1,7 @@
 """Statements that are written so often that each is compiled once, and executed in the driver's own words."""
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, ClauseElement, Column, Dialect, bindparam
@@ -18,7 +19,9 @@ class Statement:
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self.sql = str(compiled)
-        self._names = [name.removeprefix(_BOUND) for name in compiled.positiontup]
+        names = [name.removeprefix(_BOUND) for name in compiled.positiontup]
+        # With one name `itemgetter` gives no tuple.
+        self._read = itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[name] for name in names)
         types = [compiled.binds[name].type for name in compiled.positiontup]
         self._conversions = [
             (place, convert) for place, kind in enumerate(types) if (convert := conversion(kind, dialect)) is not None
@@ -30,10 +33,11 @@ class Statement:
 
     def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """One row of `write`."""
-        values = [row[name] for name in self._names]
+        values = [*self._read(row)]
         for place, convert in self._conversions:
-            if values[place] is not None:
-                values[place] = convert(values[place])
+            value = values[place]
+            if value is not None:
+                values[place] = convert(value)
         return tuple(values)
 
 

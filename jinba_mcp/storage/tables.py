@@ -53,9 +53,21 @@ class Row(SQLModel):
     )
 
 
+_NO_ZONE = "a time without a zone"
+_INSTANT = len("2026-01-01T00:00:00.000000")
+
+
 def instant_text(value: datetime) -> str:
-    """An aware instant as SQLite stores it: UTC, microseconds, sortable as text."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    """An aware instant as SQLite stores it: UTC, microseconds, sortable as text.
+
+    Raises:
+        ValueError: it has no zone.
+    """
+    if value.tzinfo is not UTC:
+        if value.tzinfo is None:
+            raise ValueError(_NO_ZONE)
+        value = value.astimezone(UTC)
+    return value.isoformat("T", "microseconds")[:_INSTANT] + "Z"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -70,9 +82,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
+        if dialect.name == "sqlite":
+            return instant_text(value)
         if value.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return instant_text(value) if dialect.name == "sqlite" else value
+            raise ValueError(_NO_ZONE)
+        return value
 
     def process_result_value(self, value: str | datetime | None, _dialect: Dialect) -> datetime | None:
         if isinstance(value, str):
@@ -113,10 +127,14 @@ class WordList(TypeDecorator[tuple[str, ...]]):
     cache_ok = True
 
     def process_bind_param(self, value: tuple[str, ...] | None, _dialect: Dialect) -> str | None:
-        return " ".join(value) if value else None
+        return _words_text(value)
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> tuple[str, ...]:
         return () if value is None else tuple(value.split())
+
+
+def _words_text(value: tuple[str, ...] | None) -> str | None:
+    return " ".join(value) if value else None
 
 
 def json_text(value: Any) -> str | None:
@@ -126,11 +144,20 @@ def json_text(value: Any) -> str | None:
     return value.model_dump_json() if isinstance(value, BaseModel) else json_values.dump(value)
 
 
+def _record_text(value: Any) -> str:
+    """The same for what is a record, or of JSON's types only."""
+    return value.model_dump_json() if isinstance(value, BaseModel) else json_values.written(value).decode()
+
+
 def conversion(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
     """What makes of a value, not None, what the driver takes for a column of that type; None where that is the same."""
     if type(kind) is JsonText:
-        return json_text
-    if isinstance(kind, UtcDateTime | JsonText | WordList):
+        return _record_text
+    if type(kind) is UtcDateTime and dialect.name == "sqlite":
+        return instant_text
+    if type(kind) is WordList:
+        return _words_text
+    if isinstance(kind, UtcDateTime | JsonText):
         return lambda value: kind.process_bind_param(value, dialect)
     return kind.dialect_impl(dialect).bind_processor(dialect)
 

@@ -141,3 +141,31 @@ def test_the_canonical_form_sorts_keys_at_every_depth_but_leaves_lists_alone() -
     assert json_values.canonical({"b": [2, 1], "a": {"d": "é", "c": 1.5}}) == (
         '{"a":{"c":1.5,"d":"é"},"b":[2,1]}'.encode()
     )
+
+
+@modestly
+@given(JSON)
+def test_what_is_written_in_a_hurry_means_the_same(value: Any) -> None:
+    assert json.loads(json_values.written(value)) == json.loads(json_values.dump(value))
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), [float("inf")], {"a": -float("inf")}, "\ud800", {"\ud800": 1}], ids=repr
+)
+def test_what_no_reader_would_take_is_not_written_in_a_hurry_either(value: Any) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  as of any value that cannot be written
+        json_values.written(value)
+
+
+def test_what_is_nested_too_deep_is_not_written_in_a_hurry_either() -> None:
+    deep: Any = 1
+    for _ in range(1_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match="depth"):
+        json_values.written(deep)
+
+
+@pytest.mark.parametrize("value", ["NaN", {"Infinity": "-Infinity"}, ["NaN", 1.5]])
+def test_a_text_may_say_that_something_is_no_number(value: Any) -> None:
+    assert json.loads(json_values.written(value)) == value
+    assert json_values.parse(json_values.written(value)) == value

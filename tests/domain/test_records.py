@@ -59,3 +59,29 @@ def test_times_are_written_as_rfc_3339_in_utc_with_milliseconds() -> None:
 @given(INSTANTS)
 def test_a_written_time_reads_back_to_the_millisecond(at: datetime) -> None:
     assert Mark.model_validate({"at": rfc3339(at)}).at == at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def test_a_trusted_record_is_the_one_that_would_have_been_checked() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    trusted, checked = Mark.trusted({"at": at}), Mark(at=at)
+    assert trusted == checked
+    assert hash(trusted) == hash(checked)
+    assert trusted.model_dump() == checked.model_dump()
+    assert trusted.model_dump_json() == checked.model_dump_json()
+    with pytest.raises(ValidationError, match="frozen"):
+        trusted.note = "later"  # type: ignore[misc]  # that it is refused is the point
+
+
+def test_what_is_replaced_is_another_record() -> None:
+    first = Mark(at=datetime(2026, 1, 1, tzinfo=UTC))
+    second = first.replaced({"note": "later"})
+    assert second == first.model_copy(update={"note": "later"})
+    assert first.note == ""
+    assert Mark.trusted(vars(second)) == second
+
+
+def test_trusted_records_of_a_class_share_nothing_that_changes() -> None:
+    one, other = [Mark.trusted({"at": datetime(2026, 1, day, tzinfo=UTC)}) for day in (1, 2)]
+    copy = one.model_copy(update={"note": "copied", "unknown": 1})
+    assert (copy.note, other.note) == ("copied", "")
+    assert other.model_fields_set == {"at", "note"}

@@ -142,7 +142,7 @@ def _failure(run: Run) -> str:
 def _as_text(output: JsonValue) -> str:
     if output is None:
         return ""
-    return output if isinstance(output, str) else json_values.dump(output)
+    return output if isinstance(output, str) else json_values.written(output).decode()
 
 
 def _text(text: str) -> JsonObject:
