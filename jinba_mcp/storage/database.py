@@ -55,6 +55,10 @@ class Database(Protocol):
         """Know, and let processes on this machine know, that the transaction with this generation is committed."""
         ...
 
+    def generation_at_hand(self) -> int | None:
+        """The generation, where it can be told without waiting for anything."""
+        ...
+
     async def generation(self) -> int:
         """The generation, at best without any I/O."""
         ...

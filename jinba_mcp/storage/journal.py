@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Dialect, Select, Update, exists, select, update
@@ -43,7 +43,7 @@ class Entry:
 
     run: Run
     statements: tuple[Statement, ...]
-    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    done: asyncio.Future[None]
     is_taken: bool = False
     """Whether it is being written, so that it cannot be changed any more."""
 
@@ -54,6 +54,8 @@ class Entry:
             self.done.set_result(None)
         else:
             self.done.set_exception(error)
+            # Whoever began a run may go away before it looks how that went; looked at, nobody logs it as forgotten.
+            self.done.exception()
 
 
 class RunJournal:
@@ -78,6 +80,7 @@ class RunJournal:
         self._writing: Sequence[Entry] = ()
         self._wake = asyncio.Event()
         self._is_closing = False
+        self._loop = asyncio.get_running_loop()
         self._writer = asyncio.create_task(self._write_forever())
         self._writer.add_done_callback(self._writer_ended)
 
@@ -100,12 +103,9 @@ class RunJournal:
             LimitExceeded: too many are waiting to be written.
         """
         entry = self._insertion(run, (self._insert,))
-        # Whoever began a run may go away before it looks how that went.
-        entry.done.add_done_callback(_heard)
-        loop = asyncio.get_running_loop()
-        self._begun[entry] = loop.time() + _LEISURE_S
+        self._begun[entry] = self._loop.time() + _LEISURE_S
         if self._timer is None:
-            self._timer = loop.call_later(_LEISURE_S, self._enqueue_begun)
+            self._timer = self._loop.call_later(_LEISURE_S, self._enqueue_begun)
         return entry
 
     async def record(self, run: Run) -> None:
@@ -152,7 +152,7 @@ class RunJournal:
             raise ShuttingDown
         if self._writer.done():
             raise _stopped()
-        return Entry(run, statements)
+        return Entry(run, statements, self._loop.create_future())
 
     def _enqueue(self, entry: Entry) -> asyncio.Future[None]:
         self._queue.append(entry)
@@ -161,11 +161,11 @@ class RunJournal:
 
     def _enqueue_begun(self) -> None:
         """Enqueue what may not wait any longer; when the journal closes, all."""
-        self._timer, now = None, asyncio.get_running_loop().time()
+        self._timer, now = None, self._loop.time()
         while self._begun:
             entry, due = next(iter(self._begun.items()))
             if due > now and not self._is_closing:
-                self._timer = asyncio.get_running_loop().call_at(due, self._enqueue_begun)
+                self._timer = self._loop.call_at(due, self._enqueue_begun)
                 return
             del self._begun[entry]
             self._enqueue(entry)
@@ -221,11 +221,6 @@ class RunJournal:
         _settle([*self._writing, *self._queue, *self._begun], _stopped())
         self._queue.clear()
         self._begun.clear()
-
-
-def _heard(done: asyncio.Future[None]) -> None:
-    if not done.cancelled():
-        done.exception()
 
 
 def _settle(entries: Iterable[Entry], error: BaseException | None) -> None:

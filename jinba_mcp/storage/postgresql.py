@@ -131,11 +131,18 @@ class PostgresqlDatabase:
         if self._beacon is not None:
             self._beacon.ring()
 
-    async def generation(self) -> int:
-        now = asyncio.get_running_loop().time()
+    def generation_at_hand(self) -> int | None:
         rings = self._rings if self._beacon is None else self._beacon.count()
-        is_stale = not self._listener.is_healthy and now - self._read_at >= _STALE_S
-        if rings != self._rings or is_stale:
+        if rings != self._rings:
+            return None
+        is_heard = self._listener.is_healthy or asyncio.get_running_loop().time() - self._read_at < _STALE_S
+        return self.signal.last if is_heard else None
+
+    async def generation(self) -> int:
+        if self.generation_at_hand() is None:
+            now = asyncio.get_running_loop().time()
+            # What is committed later rings again.
+            rings = self._rings if self._beacon is None else self._beacon.count()
             async with self.reading() as connection:
                 with translated():
                     self.signal.notice((await connection.execute(text(READ_GENERATION))).scalar_one())

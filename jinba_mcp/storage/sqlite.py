@@ -134,6 +134,9 @@ class SqliteDatabase:
     def committed(self, generation: int) -> None:
         self.signal.notice(generation)
 
+    def generation_at_hand(self) -> int | None:
+        return self.signal.last if self._has_just_looked else None
+
     async def generation(self) -> int:
         # Once for each turn of the event loop: whatever a request of this turn may know of had been committed before.
         if not self._has_just_looked:

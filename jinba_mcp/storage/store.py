@@ -92,6 +92,10 @@ class Store:
         """
         return await self._database.generation()
 
+    def generation_at_hand(self) -> int | None:
+        """What `generation` would say, where that is known without waiting for anything."""
+        return self._database.generation_at_hand()
+
     @property
     def last_generation(self) -> int:
         """What `generation` would say if nothing had changed since somebody here asked last."""

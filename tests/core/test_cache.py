@@ -21,10 +21,14 @@ class Registry:
     loaded: list[str] = field(default_factory=list)
     generation_count: int = 0
     last_generation: int = -1
+    is_looked_at: bool = True
 
     async def generation(self) -> int:
         self.last_generation = self.generation_count
         return self.generation_count
+
+    def generation_at_hand(self) -> int | None:
+        return self.generation_count if self.is_looked_at else None
 
     def change(self, **values: str) -> None:
         self.values |= values
@@ -62,6 +66,19 @@ async def test_what_is_known_is_what_was_loaded_since_the_last_change_that_was_s
     assert cache.known("a") is None
     assert await cache.get("a", registry.load("a")) == "2"
     assert cache.known("a") == "2"
+
+
+async def test_at_hand_is_what_is_right_for_sure() -> None:
+    registry = Registry({"a": "1"})
+    cache = caching(registry)
+    assert cache.at_hand("a") is None
+    await cache.get("a", registry.load("a"))
+    assert cache.at_hand("a") == "1"
+    registry.is_looked_at = False
+    assert cache.at_hand("a") is None
+    registry.is_looked_at = True
+    registry.change(a="2")
+    assert cache.at_hand("a") is None
 
 
 async def test_all_who_load_an_entry_at_once_get_the_same_object() -> None:

@@ -104,7 +104,9 @@ async def test_processes_that_share_a_beacon_see_a_change_before_its_notice_arri
             before = await other.generation()
             for number in range(3):
                 await stored_organization(one, f"org-{number}")
+                assert other.generation_at_hand() is None
                 assert await other.generation() == await one.generation() == before + number + 1
+                assert other.generation_at_hand() == before + number + 1
     finally:
         await one.close()
         await other.close()

@@ -97,6 +97,21 @@ async def test_every_change_moves_the_generation_once_and_at_once(store: Store) 
     assert await store.generation() == first + 2
 
 
+async def test_a_generation_at_hand_is_the_one_that_would_be_told(store: Store) -> None:
+    seen = await store.generation()
+    assert store.generation_at_hand() == seen
+    await stored_organization(store)
+    assert store.generation_at_hand() in (None, seen + 1)
+    assert await store.generation() == store.generation_at_hand() == seen + 1
+
+
+async def test_what_another_store_has_changed_is_not_at_hand(open_store: Any, sqlite_url: str) -> None:
+    other, writer = [await open_store(sqlite_url) for _ in range(2)]
+    await other.generation()
+    await stored_organization(writer)
+    assert other.generation_at_hand() is None
+
+
 async def test_runs_and_heartbeats_do_not_move_the_generation(store: Store) -> None:
     before = await store.generation()
     await store.journal.start(a_run())
