@@ -29,7 +29,7 @@ from jinba_mcp.domain.errors import (
     ScopeMissing,
 )
 from jinba_mcp.domain.ids import OrganizationId, UserId
-from jinba_mcp.domain.keys import MAX_KEYS, MAX_PERSONAL_KEYS, Key, KeyKind
+from jinba_mcp.domain.keys import MAX_KEYS, MAX_PERSONAL_KEYS, Key, KeyKind, Presented
 from jinba_mcp.domain.limits import PerMinute
 from jinba_mcp.domain.pages import Page, PageRequest
 from jinba_mcp.domain.records import JsonObject, Record, UtcDateTime, rfc3339
@@ -84,16 +84,20 @@ class Keys:
         self._used: OrderedDict[str, datetime] = OrderedDict()
 
     async def authenticate(self, secret: str | None, address: str | None = None) -> Caller:
-        """System's own: the caller behind a full key; also notes, at most once a minute, that the key was used.
+        """System's own: `recognise`, by the full key."""
+        return await self.recognise(Presented.of(secret) if secret else None, address)
+
+    async def recognise(self, presented: Presented | None, address: str | None = None) -> Caller:
+        """System's own: the caller behind a key; also notes, at most once a minute, that the key was used.
 
         Raises:
             Unauthenticated: missing, malformed, unknown, revoked or expired.
             AddressForbidden: not from this client address.
         """
-        if not secret:
+        if presented is None:
             raise KeyMissing
-        digest = keys.digest(secret)
-        found = await self._known.get(digest, lambda: self._load(secret, digest))
+        digest = presented.digest
+        found = self._known.at_hand(digest) or await self._known.get(digest, lambda: self._load(presented))
         if found is None:
             raise KeyUnknown
         key, now = found.key, self._clock()
@@ -101,9 +105,11 @@ class Keys:
             raise KeyUnknown
         if key.expires_at is not None and key.has_expired(now):
             raise KeyExpired(rfc3339(key.expires_at))
-        if not key.admits_address(address):
+        if key.allowed_ips is not None and not key.admits_address(address):
             raise AddressForbidden
-        await self._note_use(key, now)
+        last_used_at = self._used.get(key.id, key.last_used_at)
+        if last_used_at is None or now - last_used_at >= _USE_RECORDED_EVERY:
+            await self._note_use(key, now)
         return found.caller
 
     async def me(self, caller: Caller) -> Key | None:
@@ -217,11 +223,11 @@ class Keys:
                 return None
         return await self.issue(caller, organization, KeyTerms(name="First admin key", scopes=(Scope.ADMIN,)))
 
-    async def _load(self, secret: str, digest: str) -> _Known | None:
-        if not keys.is_well_formed(secret):
+    async def _load(self, presented: Presented) -> _Known | None:
+        if not presented.is_well_formed:
             raise KeyMalformed
         async with self._store.read() as tx:
-            found = await tx.keys.find_by_digest(digest, self._clock())
+            found = await tx.keys.find_by_digest(presented.digest, self._clock())
             if found is None:
                 return None
             key, valid_until = found
@@ -233,9 +239,6 @@ class Keys:
         return _Known(key, _caller(key, held), valid_until)
 
     async def _note_use(self, key: Key, now: datetime) -> None:
-        last = self._used.get(key.id, key.last_used_at)
-        if last is not None and now - last < _USE_RECORDED_EVERY:
-            return
         self._used[key.id] = now
         if len(self._used) > _USES_REMEMBERED:
             self._used.popitem(last=False)

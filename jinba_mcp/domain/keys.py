@@ -9,8 +9,10 @@ import ipaddress
 import re
 import secrets
 import zlib
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from jinba_mcp.domain.ids import KeyId, OrganizationId, UserId
 from jinba_mcp.domain.limits import PerMinute
@@ -101,6 +103,18 @@ def is_well_formed(secret: str) -> bool:
         return False
     body = secret[len(SECRET_PREFIX) : -_CHECKSUM_LENGTH]
     return _checksum(body) == secret[-_CHECKSUM_LENGTH:]
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What a request presents as a key: all that is needed to find it, without the secret itself."""
+
+    digest: str
+    is_well_formed: bool
+
+    @classmethod
+    def of(cls, secret: str) -> Self:
+        return cls(digest(secret), is_well_formed(secret))
 
 
 def digest(secret: str) -> str:

@@ -3,7 +3,7 @@
 Nothing is refused here: a request that is odd in any way is not understood, and the SDK says what is wrong with it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,7 @@ from jinba_mcp.domain import json_values
 from jinba_mcp.domain.errors import MalformedBody
 from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.faces.mcp import translate
+from jinba_mcp.faces.web.heads import Fields, once
 
 SchemaOf = Callable[[str], Mapping[str, Any] | None]
 """The input schema of the tool of that name, where there is one."""
@@ -74,8 +75,8 @@ class Asked:
 
 def understood(scope: Scope, body: bytes, schema_of: SchemaOf) -> Asked | None:
     """The request that an HTTP request with this body makes; None where it needs the SDK."""
-    headers = _headers(scope["headers"])
-    if scope["method"] != "POST" or headers is None or not _is_plain(headers):
+    headers = once(scope, _plain_headers) if scope["method"] == "POST" else None
+    if headers is None:
         return None
     try:
         message = json_values.parse(body)
@@ -90,10 +91,18 @@ def understood(scope: Scope, body: bytes, schema_of: SchemaOf) -> Asked | None:
     return asked if _is_routed(message, headers) and _is_mirrored(asked, headers, schema_of) else None
 
 
-def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
-    """The headers that MCP reads; None if one comes twice, or one that is not read here."""
+def trimmed(raw: Fields) -> list[tuple[bytes, bytes]]:
+    """The same without the whitespace behind values, which is no part of them (RFC 9110, 5.5).
+
+    httptools leaves it in place, and MCP compares such values with the body.
+    """
+    return [(name, value.rstrip(b" \t")) for name, value in raw]
+
+
+def _plain_headers(raw: Fields) -> dict[str, str] | None:
+    """The headers that MCP reads; None if one comes twice, or is odd, or is one that is not read here."""
     found: dict[str, str] = {}
-    for name, value in raw:
+    for name, value in trimmed(raw):
         if name in _READ:
             key = name.decode("ascii")
             if key in found:
@@ -101,7 +110,7 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
             found[key] = value.decode("latin-1")
         elif name.startswith(b"mcp-") or name == b"last-event-id":
             return None
-    return found
+    return found if _is_plain(found) else None
 
 
 def _is_plain(headers: Mapping[str, str]) -> bool:
@@ -113,7 +122,6 @@ def _is_plain(headers: Mapping[str, str]) -> bool:
     )
 
 
-@lru_cache(maxsize=64)
 def _takes_both(accept: str) -> bool:
     request = Request({"type": "http", "headers": [(b"accept", accept.encode("latin-1"))]})
     return check_accept_headers(request) == (True, True)

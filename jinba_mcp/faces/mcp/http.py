@@ -22,13 +22,14 @@ from jinba_mcp.domain.caller import Caller
 from jinba_mcp.domain.errors import JinbaError, MethodNotAllowed, NotAcceptable
 from jinba_mcp.domain.runs import RunSource
 from jinba_mcp.faces.mcp import translate
-from jinba_mcp.faces.mcp.asked import understood
+from jinba_mcp.faces.mcp.asked import trimmed, understood
 from jinba_mcp.faces.mcp.lane import Lane
 from jinba_mcp.faces.mcp.listeners import Listeners
 from jinba_mcp.faces.mcp.server import McpServer
 from jinba_mcp.faces.mcp.session import SCOPE_KEY, Session
 from jinba_mcp.faces.web import limits
-from jinba_mcp.faces.web.bodies import body_headers, check_type, read_body
+from jinba_mcp.faces.web.bodies import announced_length, check_type, read_body, type_headers
+from jinba_mcp.faces.web.heads import Fields, once
 from jinba_mcp.faces.web.paths import checked_names
 from jinba_mcp.faces.web.problems import problem
 
@@ -79,9 +80,6 @@ class McpHttp:
 
     async def serve(self, endpoint_of: EndpointAt, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request at an endpoint, in the name of the key that it carries."""
-        # httptools leaves the whitespace behind a value in place, which is no part of it (RFC 9110, 5.5); MCP compares
-        # such values with the body.
-        scope["headers"] = [(name, value.rstrip(b" \t")) for name, value in scope["headers"]]
         caller = await limits.known(self._core, scope)
         endpoint = endpoint_of(*scope["path_params"].items())
         offers = await self._core.catalog.offers(caller, endpoint)
@@ -108,6 +106,7 @@ class McpHttp:
 
     async def _pass_on(self, session: Session, offers: Offers, scope: Scope, receive: Receive, send: Send) -> None:
         scope[SCOPE_KEY] = session
+        scope["headers"] = trimmed(scope["headers"])
         token = _offered.set(offers)
         try:
             await self._manager.handle_request(scope, receive, send)
@@ -116,14 +115,13 @@ class McpHttp:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         # The SDK would wait for a slow body for ever, and log a traceback for one that breaks off.
-        headers = body_headers(scope["headers"])
         if scope["method"] == "POST":
-            check_type(headers)
-        return await read_body(receive, headers, self._max_body_bytes)
+            once(scope, _check_type)
+        return await read_body(receive, announced_length(scope["headers"]), self._max_body_bytes)
 
     async def _listen(self, session: Session, scope: Scope, receive: Receive, send: Send) -> None:
         """The handshake era's standing stream. It needs no session: it only ever says that the list has changed."""
-        headers = Headers(scope=scope)
+        headers = Headers(raw=trimmed(scope["headers"]))
         version = headers.get("mcp-protocol-version")
         if version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS:
             raise MethodNotAllowed("This protocol version listens by the request subscriptions/listen.", allow="POST")
@@ -207,6 +205,10 @@ def _input_schema_of_offered(name: str) -> Mapping[str, Any] | None:
 def _input_schema_of(offers: Offers, name: str) -> Mapping[str, Any] | None:
     offer = offers.by_name.get(name)
     return None if offer is None else offer.tool.input_schema
+
+
+def _check_type(headers: Fields) -> None:
+    check_type(type_headers(trimmed(headers)))
 
 
 async def _until_disconnect(receive: Receive, scope: anyio.CancelScope) -> None:

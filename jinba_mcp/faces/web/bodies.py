@@ -1,7 +1,7 @@
 """Request bodies: read whole, never beyond a limit in bytes or in time, and only as the JSON they claim to be."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
@@ -9,22 +9,31 @@ from starlette.types import Receive
 from jinba_mcp.domain import json_values
 from jinba_mcp.domain.errors import MalformedBody, MediaTypeUnsupported, TooLarge
 from jinba_mcp.domain.records import JsonObject
+from jinba_mcp.faces.web.heads import Fields
 
 DEADLINE_S = 30.0
-_OF_BODIES = {name.encode(): name for name in ("content-encoding", "content-length", "content-type")}
+_OF_TYPE = {name.encode(): name for name in ("content-encoding", "content-type")}
 
 
-def body_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """What headers say of the body, by their names in lower case; of several of one name the first."""
+def type_headers(raw: Fields) -> dict[str, str]:
+    """What headers say of the type of the body, by their names in lower case; of several of one name the first."""
     found: dict[str, str] = {}
     for name, value in raw:
-        if name in _OF_BODIES:
-            found.setdefault(_OF_BODIES[name], value.decode("latin-1"))
+        if name in _OF_TYPE:
+            found.setdefault(_OF_TYPE[name], value.decode("latin-1"))
     return found
 
 
+def announced_length(raw: Fields) -> str | None:
+    """What the first Content-Length says, if there is one."""
+    for name, value in raw:
+        if name == b"content-length":
+            return value.decode("latin-1").rstrip(" \t")
+    return None
+
+
 async def read_body(
-    receive: Receive, headers: Mapping[str, str], max_bytes: int, *, deadline_s: float = DEADLINE_S
+    receive: Receive, announced: str | None, max_bytes: int, *, deadline_s: float = DEADLINE_S
 ) -> bytes:
     """All of the body, whether its length was announced or not.
 
@@ -33,7 +42,7 @@ async def read_body(
         MalformedBody: it announces a length that is no number, or does not arrive within `deadline_s`.
         starlette.requests.ClientDisconnect: the client hung up in the middle.
     """
-    _check_announced(headers.get("content-length"), max_bytes)
+    _check_announced(announced, max_bytes)
     task, is_late = asyncio.current_task(), False
 
     def give_up() -> None:
@@ -78,7 +87,7 @@ async def read_json_object(receive: Receive, headers: Mapping[str, str], max_byt
         MalformedBody: it is not JSON, or JSON but no object.
         TooLarge: longer than `max_bytes`.
     """
-    raw = await read_body(receive, headers, max_bytes)
+    raw = await read_body(receive, headers.get("content-length"), max_bytes)
     if not raw:
         return None
     check_type(headers)
@@ -95,7 +104,7 @@ async def read_typed(receive: Receive, headers: Mapping[str, str], media_type: s
         MediaTypeUnsupported: it claims to be something else, or is compressed once more.
         TooLarge: longer than `max_bytes`.
     """
-    raw = await read_body(receive, headers, max_bytes)
+    raw = await read_body(receive, headers.get("content-length"), max_bytes)
     essence = headers.get("content-type", "").partition(";")[0].strip().lower()
     if essence != media_type or headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise MediaTypeUnsupported(f"Send the body with 'Content-Type: {media_type}' and without Content-Encoding.")

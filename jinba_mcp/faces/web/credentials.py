@@ -8,8 +8,6 @@ A request that never was on a wire may bring its caller with it (`in_the_name_of
 client sends under a key of our own in the scope.
 """
 
-from collections.abc import Iterable
-
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,8 +15,10 @@ from jinba_mcp import logs
 from jinba_mcp.core.core import Core
 from jinba_mcp.domain.caller import Caller, CallerKind
 from jinba_mcp.domain.errors import CredentialsConflict, CsrfFailed, KeyMalformed
+from jinba_mcp.domain.keys import Presented
 from jinba_mcp.domain.sessions import is_csrf_token
 from jinba_mcp.faces.web.cookies import session_token
+from jinba_mcp.faces.web.heads import Fields, once
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """They change nothing (RFC 9110, 9.2.1)."""
@@ -47,14 +47,14 @@ async def authenticate(core: Core, scope: Scope) -> Caller:
     given: Caller | None = scope.get(_CALLER)
     if given is not None:
         return given
-    secret = presented_key(scope["headers"])
-    token = None if secret is not None else session_token(scope["headers"])
+    presented = once(scope, presented_key)
+    token = None if presented is not None else session_token(scope["headers"])
     if token is not None:
         caller = await core.sessions.authenticate(token)
         _check_csrf(scope, token)
         return caller
     client = scope.get("client")
-    caller = await core.keys.authenticate(secret, client[0] if client else None)
+    caller = await core.keys.recognise(presented, client[0] if client else None)
     logs.key_id.set(caller.key_id)
     if caller.kind is CallerKind.ORGANIZATION_KEY:
         logs.organization_id.set(caller.grants[0].organization_id)
@@ -63,7 +63,7 @@ async def authenticate(core: Core, scope: Scope) -> Caller:
 
 def presents_anything(scope: Scope) -> bool:
     """Whether the request comes with a key or a session's cookie, good or not."""
-    return presented_key(scope["headers"]) is not None or session_token(scope["headers"]) is not None
+    return once(scope, presented_key) is not None or session_token(scope["headers"]) is not None
 
 
 def _check_csrf(scope: Scope, token: str) -> None:
@@ -75,23 +75,23 @@ def _check_csrf(scope: Scope, token: str) -> None:
     raise CsrfFailed
 
 
-def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The one key that the headers carry, unchecked; None when there is none.
+def presented_key(headers: Fields) -> Presented | None:
+    """The one key that the headers carry; None when there is none.
 
     Raises:
         KeyMalformed: `Authorization` has a scheme other than Bearer.
         CredentialsConflict: they carry different keys.
     """
-    presented: set[str] = set()
+    secrets: set[str] = set()
     for name, value in headers:
         if name == b"authorization":
             scheme, _, credential = value.decode("latin-1").strip().partition(" ")
             if scheme and scheme.lower() != "bearer":
                 raise KeyMalformed
-            presented.add(credential.strip())
+            secrets.add(credential.strip())
         elif name == b"x-api-key":
-            presented.add(value.decode("latin-1").strip())
-    presented.discard("")
-    if len(presented) > 1:
+            secrets.add(value.decode("latin-1").strip())
+    secrets.discard("")
+    if len(secrets) > 1:
         raise CredentialsConflict
-    return presented.pop() if presented else None
+    return Presented.of(secrets.pop()) if secrets else None

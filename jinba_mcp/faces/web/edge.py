@@ -4,7 +4,6 @@ import logging
 import re
 import time
 from collections.abc import Iterable
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -17,6 +16,7 @@ from jinba_mcp import logs
 from jinba_mcp.domain.errors import HostForbidden, Invalid, JinbaError, OriginForbidden, TooLarge
 from jinba_mcp.domain.randomness import random_bytes
 from jinba_mcp.faces.web import standing
+from jinba_mcp.faces.web.heads import Fields, Heads, once
 from jinba_mcp.faces.web.metrics import UNMATCHED, Metrics
 from jinba_mcp.faces.web.problems import CLIENT_GONE, EXCEPTION_HANDLERS, response_to
 from jinba_mcp.faces.web.shortcut import Shortcut
@@ -33,7 +33,7 @@ _EXPECTED = (JinbaError, HTTPException, ClientDisconnect)
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://(.+)")
-_READ = frozenset({b"host", b"origin", b"x-request-id"})
+_OF_SITES = frozenset({b"host", b"origin"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -44,11 +44,26 @@ class Guard:
         """Names with a port fit that port only, names without fit any; `*` fits all."""
         self._hosts = LOOPBACK.union(host.lower() for host in allowed_hosts)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in allowed_origins)
-        self._is_known = lru_cache(maxsize=256)(self._fits)
+
+    def check(self, headers: Fields) -> None:
+        """Raises: HostForbidden, OriginForbidden; Invalid: more than one Host."""
+        said = _said_of_sites(headers)
+        self.check_host(said.get(b"host"))
+        self.check_origin(said.get(b"origin"), said.get(b"host"))
+
+    def check_probe(self, headers: Fields) -> None:
+        """Probes come by the address of the pod, and their paths hold nothing that a page could use.
+
+        Raises:
+            OriginForbidden: a web page of another site is asking.
+            Invalid: more than one Host.
+        """
+        said = _said_of_sites(headers)
+        self.check_origin(said.get(b"origin"), said.get(b"host"))
 
     def check_host(self, host: str | None) -> None:
         """Raises: HostForbidden."""
-        if ANY not in self._hosts and not self._is_known(host or ""):
+        if ANY not in self._hosts and not self._fits(host or ""):
             raise HostForbidden(host or "")
 
     def check_origin(self, origin: str | None, host: str | None) -> None:
@@ -58,7 +73,7 @@ class Guard:
         found = _ORIGIN.fullmatch(origin)
         authority = found[1] if found else ""
         is_same = ANY in self._hosts and authority.lower() == (host or "").lower()
-        if not authority or not (is_same or self._is_known(authority)):
+        if not authority or not (is_same or self._fits(authority)):
             raise OriginForbidden(origin)
 
     def _fits(self, authority: str) -> bool:
@@ -84,6 +99,7 @@ class Edge:
         # A redirect would lose the body or the key on its way; a path that is not there is better said so.
         app.router.redirect_slashes = False
         self._app = Shortcut(app)
+        self._heads = Heads()
         self._metrics = metrics
         public = () if public_url is None else (urlsplit(public_url).netloc,)
         self._guard = Guard((*hosts, *public), origins)
@@ -92,47 +108,33 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = _first_of_each(scope)
-        request_id = headers.get(b"x-request-id", "")
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = random_bytes(16).hex()
+        size, request_id = _measured(scope["headers"])
         answer = _Answer(send, request_id, scope)
         began = time.perf_counter()
         self._metrics.request_started()
         _bind(request_id, scope.get("client"))
         try:
-            await self._guarded(scope, receive, answer, headers)
+            await self._guarded(scope, receive, answer, size)
         finally:
             _bind(None, None)
             route = getattr(scope.get("route"), "path", UNMATCHED)
             duration_s = time.perf_counter() - began
             self._metrics.request_ended(scope["method"], route, answer.status or CLIENT_GONE, duration_s)
 
-    async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer", headers: dict[bytes, str]) -> None:
+    async def _guarded(self, scope: Scope, receive: Receive, answer: "_Answer", head_bytes: int) -> None:
         try:
-            self._check(scope, headers)
+            self._check(scope, head_bytes)
             await self._app(scope, receive, answer)
         except Exception as error:
             if not isinstance(error, _EXPECTED):
                 logger.exception("request failed", extra={"event": "request.failed", "method": scope["method"]})
             await answer.instead(response_to(error, scope), receive)
 
-    def _check(self, scope: Scope, headers: dict[bytes, str]) -> None:
-        size = len(scope["path"]) + len(scope["query_string"])
-        host_count = 0
-        for name, value in scope["headers"]:
-            size += len(name) + len(value)
-            host_count += name == b"host"
-        if size > MAX_HEAD_BYTES:
+    def _check(self, scope: Scope, head_bytes: int) -> None:
+        if len(scope["path"]) + len(scope["query_string"]) + head_bytes > MAX_HEAD_BYTES:
             raise TooLarge(f"Path, query and headers together are too large: at most {MAX_HEAD_BYTES} bytes.")
-        if host_count > 1:
-            # RFC 9112, 3.2: a proxy in front of us may go by the other one.
-            raise Invalid("The request has more than one Host header. Send one.")
-        host = headers.get(b"host")
-        # Probes come by the address of the pod, and these paths hold nothing that a page could use.
-        if scope["path"] not in _PROBES:
-            self._guard.check_host(host)
-        self._guard.check_origin(headers.get(b"origin"), host)
+        self._heads.recognise(scope)
+        once(scope, self._guard.check_probe if scope["path"] in _PROBES else self._guard.check)
 
 
 class _Answer:
@@ -168,10 +170,24 @@ class _Answer:
         return headers
 
 
-def _first_of_each(scope: Scope) -> dict[bytes, str]:
+def _measured(headers: Fields) -> tuple[int, str]:
+    """How many bytes the headers have, and the id of the request, which is a new one unless they say one."""
+    size, request_id = 0, ""
+    for name, value in headers:
+        size += len(name) + len(value)
+        if name == b"x-request-id" and not request_id:
+            request_id = value.decode("latin-1")
+    return size, request_id if _REQUEST_ID.fullmatch(request_id) else random_bytes(16).hex()
+
+
+def _said_of_sites(headers: Fields) -> dict[bytes, str]:
+    """Host, and the first Origin."""
     found: dict[bytes, str] = {}
-    for name, value in scope["headers"]:
-        if name in _READ:
+    for name, value in headers:
+        if name == b"host" and name in found:
+            # RFC 9112, 3.2: a proxy in front of us may go by the other one.
+            raise Invalid("The request has more than one Host header. Send one.")
+        if name in _OF_SITES:
             found.setdefault(name, value.decode("latin-1"))
     return found
 

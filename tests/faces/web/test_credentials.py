@@ -12,6 +12,7 @@ from jinba_mcp.domain.errors import (
     KeyMalformed,
     KeyMissing,
 )
+from jinba_mcp.domain.keys import Presented
 from jinba_mcp.faces.web.credentials import authenticate, in_the_name_of, presented_key
 from tests.databases import migrated_sqlite_file, sqlite_url
 from tests.faces.rest.conftest import Rest, rest, serve
@@ -35,7 +36,7 @@ def pairs(*headers: tuple[str, str]) -> list[tuple[bytes, bytes]]:
     ],
 )
 def test_one_key_however_it_is_sent(headers: list[tuple[str, str]]) -> None:
-    assert presented_key(pairs(*headers)) == "jtb_1"
+    assert presented_key(pairs(*headers)) == Presented.of("jtb_1")
 
 
 @pytest.mark.parametrize("headers", [[], [("authorization", "")], [("authorization", "Bearer ")], [("x-api-key", "")]])
