@@ -177,7 +177,8 @@ class Catalog:
         scopes = (Scope.READ, Scope.EXECUTE)
         if endpoint.toolset is None and endpoint.organization is not None:
             caller.require(endpoint.organization, *scopes)
-        found = await self._offers.get((caller, endpoint), lambda: self._gather(caller, endpoint, scopes))
+        key = caller, endpoint
+        found = self._offers.at_hand(key) or await self._offers.get(key, lambda: self._gather(caller, endpoint, scopes))
         if found is None:
             raise EndpointNotFound("MCP")
         return found

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from types import TracebackType
+from typing import Any, Self
 
 import anyio
 
@@ -24,14 +25,17 @@ class Flight:
     def __init__(self, flights: "Flights", run_id: RunId, *, outlives_caller: bool) -> None:
         self._flights = flights
         self._run_id = run_id
+        self.outlives_caller = outlives_caller
         self.scope = anyio.CancelScope(shield=outlives_caller)
+        self.task = asyncio.current_task()
         self.ended: asyncio.Future[None] | None = None
         """Made by who waits for it."""
         self.was_called_off = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._flights.take_off(self._run_id, self)
         self.scope.__enter__()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -80,6 +84,13 @@ class Flights:
         if flight is not None:
             flight.was_called_off = True
             flight.scope.cancel()
+
+    def abandon(self, task: "asyncio.Task[Any] | None") -> bool:
+        """Cancel what a task is running, unless that outlives its caller; whether it runs anything."""
+        flight = next((each for each in self._flights.values() if each.task is task), None)
+        if flight is not None and not flight.outlives_caller:
+            flight.scope.cancel()
+        return flight is not None
 
     def cancel_all(self) -> None:
         for flight in self._flights.values():

@@ -4,13 +4,15 @@ A call is checked, journalled as started, executed with no transaction open, jou
 Every call comes through `_prepare` before anything of it begins; `execution.py` has what follows.
 """
 
+import asyncio
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Any, NamedTuple
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from jinba_mcp.clock import Clock
 from jinba_mcp.core import audit
+from jinba_mcp.core.cache import GenerationCache
 from jinba_mcp.core.catalog import DRAFT, Catalog, Located, ToolRef
 from jinba_mcp.core.engines import Engines
 from jinba_mcp.core.env import Variables
@@ -18,6 +20,7 @@ from jinba_mcp.core.execution import Execution, Observer, Prepared
 from jinba_mcp.core.flights import Flights
 from jinba_mcp.core.history import seen_by
 from jinba_mcp.core.limits import Limits
+from jinba_mcp.core.releases import ReadyTool
 from jinba_mcp.core.repeats import Repeats, Taken, claimed, repeat_key
 from jinba_mcp.domain import ids, json_values
 from jinba_mcp.domain.caller import Caller
@@ -25,23 +28,40 @@ from jinba_mcp.domain.errors import RunEnded, RunNotReplayable, ShuttingDown, To
 from jinba_mcp.domain.ids import OrganizationId, RunId
 from jinba_mcp.domain.keeping import Keeper
 from jinba_mcp.domain.progress import Reporter
-from jinba_mcp.domain.records import JsonObject, Record
+from jinba_mcp.domain.records import JsonObject
 from jinba_mcp.domain.runs import Run, RunPart, RunSource, RunStatus
 from jinba_mcp.domain.scopes import Scope
-from jinba_mcp.sandbox.engine import Setup
+from jinba_mcp.sandbox.engine import Engine, Setup
 from jinba_mcp.storage.store import Store
 
 _CANCELLING_S = 3.0
 """How long whoever cancels a run waits to see it ended."""
 
 
-class CallContext(Record):
+class CallContext(NamedTuple):
     """Where a call came from, for its record."""
 
     source: RunSource
-    client: Annotated[str, Field(max_length=200)] | None = None
-    request_id: Annotated[str, Field(max_length=100)] | None = None
+    client: str | None = None
+    """At most 200 characters."""
+    request_id: str | None = None
+    """At most 100."""
     replay_of: RunId | None = None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What there is to know of a call before its arguments are: alike for all calls of one tool by one caller."""
+
+    located: Located
+    ready: ReadyTool
+    engine: Engine
+    setup: Setup
+    organization_id: OrganizationId
+    """Whose the run is."""
+    toolset_slug: str
+    """What the ToolSet is called there."""
+    price: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,7 @@ class Runs:
         self._engines = engines
         self._variables = variables
         self._keeper = keeper
+        self._plans: GenerationCache[tuple[Caller, ToolRef], _Plan] = GenerationCache(store, max_entries=1_000)
         self._flights = Flights(store)
         self._repeats = Repeats(store, clock, self._flights)
         self._execution = Execution(store, clock, self._flights, self._repeats, limits=limits, observe=observe)
@@ -97,8 +118,8 @@ class Runs:
             CreditsInsufficient: the tool has a price that is more than is left; nothing is recorded.
             Unavailable: nothing here may run this code, or the server is shutting down.
         """
-        located = await self._locate(caller, ref)
-        return await self._execution.run(await self._prepare(caller, located, ref.tool, arguments, context), report)
+        plan = await self._plan(caller, ref)
+        return await self._execution.run(await self._prepare(caller, plan, arguments, context), report)
 
     async def call_once(
         self, caller: Caller, ref: ToolRef, arguments: JsonObject, context: CallContext, key: str
@@ -113,14 +134,13 @@ class Runs:
             FieldsInvalid: this can be no key.
             Unavailable: as `call`; or the first run does not end.
         """
-        located = await self._locate(caller, ref)
-        organization_id, slug = _recorded_under(caller, located)
+        plan = await self._plan(caller, ref)
         if not _is_storable(arguments):
             return Answer(await self.call(caller, ref, arguments, context), is_repeated=False)
-        wanted = repeat_key(organization_id, key, slug, ref.tool, ref.version, arguments)
+        wanted = repeat_key(plan.organization_id, key, plan.toolset_slug, ref.tool, ref.version, arguments)
         first = await self._repeats.first(wanted)
         if first is None:
-            prepared = await self._prepare(caller, located, ref.tool, arguments, context)
+            prepared = await self._prepare(caller, plan, arguments, context)
             try:
                 return Answer(await self._execution.run(prepared, key=wanted), is_repeated=False)
             except Taken as taken:
@@ -147,8 +167,8 @@ class Runs:
         organization_id = caller.require(ref.organization, Scope.EXECUTE)
         if not caller.may_use(ref.toolset, ref.tool):
             raise ToolNotFound(ref.tool, "Or this key may not use it.")
-        located = await self._catalog.locate_draft(organization_id, ref.toolset)
-        return await self._execution.run(await self._prepare(caller, located, ref.tool, arguments, context), report)
+        plan = await self._plan_of(caller, await self._catalog.locate_draft(organization_id, ref.toolset), ref.tool)
+        return await self._execution.run(await self._prepare(caller, plan, arguments, context), report)
 
     async def replay(self, caller: Caller, organization: str, run_id: str, context: CallContext) -> Run:
         """Run the same version once more with the same input; the new run names the old one.
@@ -177,7 +197,7 @@ class Runs:
         here = caller.model_copy(
             update={"grants": tuple(g for g in caller.grants if g.organization_id == organization_id)}
         )
-        return await self.call(here, ref, run.input, context.model_copy(update={"replay_of": run.id}))
+        return await self.call(here, ref, run.input, context._replace(replay_of=run.id))
 
     async def cancel(self, caller: Caller, organization: str, run_id: str) -> Run:
         """Have a run in flight cancelled, in whichever process on this database it is; asking twice is harmless.
@@ -203,6 +223,13 @@ class Runs:
             raise RunEnded(run_id, run.status)
         return run
 
+    def abandon(self, task: "asyncio.Task[Any] | None") -> bool:
+        """System's own: cancel the run that a task waits for, since its caller is gone; whether there is one.
+
+        A call under an `Idempotency-Key` goes on, since its caller means to ask again.
+        """
+        return self._flights.abandon(task)
+
     async def settle(self) -> None:
         """System's own, with each heartbeat: record the ends that the database could not take when they came."""
         await self._execution.settle()
@@ -211,61 +238,70 @@ class Runs:
         """System's own, at shutdown: take no more calls, give those in flight `grace_s`, then cancel them."""
         await self._execution.drain(grace_s)
 
-    async def _locate(self, caller: Caller, ref: ToolRef) -> Located:
+    async def _plan(self, caller: Caller, ref: ToolRef) -> _Plan:
+        key = caller, ref
+        plan = self._plans.at_hand(key) or await self._plans.get(key, lambda: self._made_plan(caller, ref))
+        if plan is None:
+            raise ToolNotFound(ref.tool)
+        return plan
+
+    async def _made_plan(self, caller: Caller, ref: ToolRef) -> _Plan:
         try:
             located = await self._catalog.locate(caller, ref, Scope.EXECUTE)
         except ToolSetNotFound as error:
             raise ToolSetNotFound(ref.toolset, "Or this key may not use it.") from error
         if not caller.may_use(located.toolset.slug, ref.tool):
             raise ToolNotFound(ref.tool, "Or this key may not use it.")
-        return located
+        return await self._plan_of(caller, located, ref.tool)
 
-    async def _prepare(
-        self, caller: Caller, located: Located, tool: str, arguments: JsonObject, context: CallContext
-    ) -> Prepared:
+    async def _plan_of(self, caller: Caller, located: Located, tool: str) -> _Plan:
         if self._execution.is_draining:
             raise ShuttingDown
         release = located.release
         ready = release.ready(tool)
         engine = self._engines.of(release.content.sandbox, release.origin)
+        organization_id, slug = _recorded_under(caller, located)
+        env = await self._variables.of(located.toolset)
+        setup = Setup(program=ready.program, limits=release.limits, env=env, tenant=organization_id)
+        return _Plan(located, ready, engine, setup, organization_id, slug, _price(located, tool))
+
+    async def _prepare(self, caller: Caller, plan: _Plan, arguments: JsonObject, context: CallContext) -> Prepared:
+        if self._execution.is_draining:
+            raise ShuttingDown
+        ready = plan.ready
         storable = _is_storable(arguments)
-        run = self._begin(caller, located, tool, arguments if storable else {}, context)
+        run = self._begin(caller, plan, arguments if storable else {}, context)
         kept = self._keeper.begun(run, ready.secret_input, ready.secret_output)
         faults = ready.arguments.faults(arguments) if storable else [_UNSTORABLE]
         if faults:
             await self._execution.refuse(run, kept, faults)
-        setup = Setup(
-            program=ready.program,
-            limits=release.limits,
-            env=await self._variables.of(located.toolset),
-            tenant=run.organization_id,
-        )
-        return Prepared(run, kept, ready, engine, setup, _price(located, tool))
+        return Prepared(run, kept, ready, plan.engine, plan.setup, plan.price)
 
-    def _begin(self, caller: Caller, located: Located, tool: str, arguments: JsonObject, context: CallContext) -> Run:
-        version = located.release.version
-        organization_id, slug = _recorded_under(caller, located)
+    def _begin(self, caller: Caller, plan: _Plan, arguments: JsonObject, context: CallContext) -> Run:
+        version = plan.located.release.version
         now = self._clock()
-        return Run(
-            id=ids.run_id(now),
-            organization_id=organization_id,
-            toolset_slug=slug,
-            tool_slug=tool,
-            version_id=version.id,
-            version=version.number,
-            version_digest=version.digest,
-            source=context.source,
-            status=RunStatus.RUNNING,
-            input=arguments,
-            key_id=caller.key_id,
-            key_name=caller.key_name,
-            key_prefix=caller.key_prefix,
-            user_id=caller.user_id,
-            client=context.client,
-            request_id=context.request_id,
-            replay_of=context.replay_of,
-            created_at=now,
-            started_at=now,
+        return Run.trusted(
+            {
+                "id": ids.run_id(now),
+                "organization_id": plan.organization_id,
+                "toolset_slug": plan.toolset_slug,
+                "tool_slug": plan.ready.tool.slug,
+                "version_id": version.id,
+                "version": version.number,
+                "version_digest": version.digest,
+                "source": context.source,
+                "status": RunStatus.RUNNING,
+                "input": arguments,
+                "key_id": caller.key_id,
+                "key_name": caller.key_name,
+                "key_prefix": caller.key_prefix,
+                "user_id": caller.user_id,
+                "client": context.client,
+                "request_id": context.request_id,
+                "replay_of": context.replay_of,
+                "created_at": now,
+                "started_at": now,
+            }
         )
 
 
@@ -291,7 +327,7 @@ def _recorded_under(caller: Caller, located: Located) -> tuple[OrganizationId, s
 
 def _is_storable(arguments: JsonValue) -> bool:
     try:
-        json_values.dump(arguments)
+        json_values.written(arguments)
     except ValueError:
         return False
     return True

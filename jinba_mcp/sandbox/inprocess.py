@@ -117,7 +117,7 @@ class InProcessEngine:
                 "apart; set its sandbox provider to 'local'."
             )
         output = capture.Output(setup.limits.log_bytes)
-        flight = _Flight[Outcome](output, functools.partial(_overdue, setup, output), report)
+        flight: _Flight[Outcome] = _Flight(output, functools.partial(_overdue, setup, output), report)
         # As text, so that a tool which changes its arguments changes nothing of the caller's.
         raw = pydantic_core.to_json(arguments)
         return await self._fly(flight, functools.partial(self._ran, setup, raw), setup.limits.timeout_s)

@@ -1,5 +1,7 @@
 """Cancelling runs in flight: here, elsewhere, twice, too late, and by whoever may not."""
 
+import asyncio
+
 import anyio
 import pytest
 
@@ -8,7 +10,7 @@ from jinba_mcp.core.core import Core
 from jinba_mcp.domain.errors import RunEnded, RunNotFound, ScopeMissing, Unavailable
 from jinba_mcp.domain.ids import OrganizationId, RunId
 from jinba_mcp.domain.pages import PageRequest
-from jinba_mcp.domain.runs import CALLED_OFF, Run, RunFilter, RunStatus
+from jinba_mcp.domain.runs import CALLED_OFF, CANCELLED, Run, RunFilter, RunStatus
 from jinba_mcp.domain.scopes import Scope
 from tests.core.conftest import OpenCore
 from tests.core.test_runs import WAITING, begun, gate
@@ -134,3 +136,25 @@ async def test_a_run_that_is_gone_is_not_waited_for(world: World) -> None:
     waiting = flights.Flights(world.store)
     with anyio.fail_after(60), pytest.raises(RunNotFound):
         await waiting.wait_for_end(OrganizationId("org_1"), RunId("run_1"), 60)
+
+
+async def test_what_a_task_runs_is_cancelled_when_its_caller_is_gone(world: World) -> None:
+    await world.publish(wait=WAITING)
+    opened = gate("abandoned")
+    call = asyncio.create_task(world.call(world.operator, "greeting-tools/wait", gate="abandoned"))
+    await begun("abandoned")
+    assert not world.core.runs.abandon(asyncio.current_task())
+    assert world.core.runs.abandon(call)
+    with anyio.fail_after(60):
+        run = await call
+    opened.set()
+    assert (run.status, run.error) == (RunStatus.CANCELLED, CANCELLED)
+    assert run == await only_run(world)
+    assert not world.core.runs.abandon(call)
+
+
+async def test_a_flight_that_outlives_its_caller_is_not_abandoned(world: World) -> None:
+    aboard = flights.Flights(world.store)
+    with aboard.aboard(RunId("run_1"), outlives_caller=True) as flight:
+        assert aboard.abandon(asyncio.current_task())
+    assert not flight.scope.cancel_called

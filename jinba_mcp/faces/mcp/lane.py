@@ -4,12 +4,14 @@ The SDK is the reference. Whatever `asked` does not understand goes its way, and
 have answered; where the two differ, this is wrong.
 """
 
+import asyncio
 import json
 import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import anyio
 from mcp.server.connection import Connection
@@ -57,12 +59,11 @@ class Lane:
         self._written = Written()
 
     async def answer(self, asked: Asked, session: Session, offers: Offers, receive: Receive, send: Send) -> None:
-        """Answer one request; what it started is cancelled as soon as the client hangs up."""
+        """Answer one request; the run that it started is cancelled as soon as the client hangs up."""
         reply = _Reply(send, is_stream=not asked.is_modern)
-        told = None
-        with Watch(receive, reply.ping):
+        with Watch(receive, partial(session.core.runs.abandon, asyncio.current_task()), reply.ping) as watch:
             told = await self._message(asked, session, offers)
-        if told is not None:
+        if not watch.is_gone:
             await reply.finish(*told)
 
     async def _message(self, asked: Asked, session: Session, offers: Offers) -> tuple[int, bytes]:
@@ -91,7 +92,7 @@ class Lane:
         if refused is not None:
             return refused
         params = asked.params or {}
-        arguments = cast("JsonObject", params.get("arguments") or {})
+        arguments: Any = params.get("arguments") or {}
         call = Call(str(params["name"]), arguments, asked.version, asked.client_name)
         return self._shaped(asked, await called(session, offers, call))
 
@@ -103,7 +104,7 @@ class Lane:
             logger.exception("handler for %r returned an invalid result", asked.method)
             raise MCPError(code=INTERNAL_ERROR, message="Handler returned an invalid result") from None
         if asked.is_modern:
-            meta = cast("JsonObject", told.get("_meta") or {})
+            meta: Any = told.get("_meta") or {}
             told["_meta"] = {**meta, SERVER_INFO_META_KEY: self._server.server_info_stamp}
         return told
 

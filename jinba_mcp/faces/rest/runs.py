@@ -1,7 +1,10 @@
 """Runs: calling a tool, and the history of calls."""
 
+import asyncio
+from functools import lru_cache, partial
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from jinba_mcp import logs
@@ -22,7 +25,7 @@ from jinba_mcp.faces.rest.run_schemas import (
 )
 from jinba_mcp.faces.rest.statistics_schemas import StatisticsOut, StatisticsQuery, statistics_out
 from jinba_mcp.faces.rest.wire import NoQuery, page_out
-from jinba_mcp.faces.web.watching import run_unless_disconnected
+from jinba_mcp.faces.web.watching import Watch, run_unless_disconnected
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 _REPEATED = {"Idempotent-Replayed": "true"}
@@ -49,21 +52,23 @@ async def test(asked: Asked[NoQuery, RunIn]) -> RunResultOut:
 
 
 async def _call(asked: Asked[RunVersionQuery, RunIn], *, is_public: bool) -> RunResultOut | Response:
-    ref = ToolRef(
-        organization=asked.path["org"],
-        toolset=asked.path["slug"],
-        tool=asked.path["tool"],
-        version=asked.body.pinned(asked.query),
-        is_public=is_public,
-    )
+    names = asked.path
+    ref = _ref(names["org"], names["slug"], names["tool"], asked.body.pinned(asked.query), is_public=is_public)
     context = CallContext(source=_source(asked), client=_client(asked), request_id=logs.request_id.get())
     key = asked.headers.get(IDEMPOTENCY_KEY)
     if key is not None:
         return await _call_once(asked, ref, context, key)
-    run = await run_unless_disconnected(
-        asked.receive, lambda: asked.core.runs.call(asked.caller, ref, asked.body.input, context)
-    )
+    with Watch(asked.receive, partial(asked.core.runs.abandon, asyncio.current_task())) as watch:
+        run = await asked.core.runs.call(asked.caller, ref, asked.body.input, context)
+    if watch.is_gone:
+        raise ClientDisconnect
     return run_result_out(run, await asked.core.catalog.warnings(run.version_id))
+
+
+@lru_cache(maxsize=1_000)
+def _ref(organization: str, toolset: str, tool: str, version: str | None, *, is_public: bool) -> ToolRef:
+    # The same object for the same names: what is kept under it is found without a comparison.
+    return ToolRef(organization=organization, toolset=toolset, tool=tool, version=version, is_public=is_public)
 
 
 async def _call_once(

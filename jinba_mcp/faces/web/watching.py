@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import anyio
 from starlette.requests import ClientDisconnect
@@ -17,38 +17,44 @@ _PING_EVERY_S = 15.0
 
 
 class Watch:
-    """A block that is left early, without an error, when the client hangs up. The request's body must have been read.
+    """A block in which `leave` is called when the client hangs up. The request's body must have been read.
 
-    `ping` is called now and then in a block that takes long, so that no proxy takes the silence for death.
+    It is called again, now and then, until it says that there was something to leave, or the block ends. `ping` is
+    called now and then in a block that takes long, so that no proxy takes the silence for death.
     """
 
-    def __init__(self, receive: Receive, ping: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, receive: Receive, leave: Callable[[], bool], ping: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._receive = receive
+        self._leave = leave
         self._ping = ping
-        self._scope = anyio.CancelScope()
         self._watcher: asyncio.Task[None] | None = None
+        self.is_gone = False
+        """Whether the client has hung up."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._begin)
-        self._scope.__enter__()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    ) -> None:
         self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
-        return bool(self._scope.__exit__(kind, error, trace))
 
     def _begin(self) -> None:
         self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
-        while not await self._is_gone():
+        while not await self._has_gone():
             pass
-        self._scope.cancel()
+        self.is_gone = True
+        while not self._leave():  # noqa: ASYNC110  nothing tells when there is
+            await asyncio.sleep(_WATCH_AFTER_S)
 
-    async def _is_gone(self) -> bool:
+    async def _has_gone(self) -> bool:
         if self._ping is None:
             return bool((await self._receive())["type"] == "http.disconnect")
         try:
@@ -65,6 +71,12 @@ async def run_unless_disconnected(receive: Receive, work: Callable[[], Awaitable
     Raises:
         starlette.requests.ClientDisconnect: the client hung up first.
     """
-    with Watch(receive):
-        return await work()
+    with anyio.CancelScope() as scope:
+
+        def leave() -> bool:
+            scope.cancel()
+            return True
+
+        with Watch(receive, leave):
+            return await work()
     raise ClientDisconnect

@@ -14,6 +14,7 @@ from starlette.types import Message
 from jinba_mcp.core.catalog import Endpoint, ToolSetRef
 from jinba_mcp.core.limits import Limits
 from jinba_mcp.domain.errors import NotFound
+from jinba_mcp.domain.ids import RunId
 from jinba_mcp.domain.limits import Quota, Quotas
 from jinba_mcp.domain.runs import Run, RunSource
 from jinba_mcp.faces.mcp import lane, translate
@@ -161,13 +162,14 @@ class Held:
         self.may_end = anyio.Event()
         self.was_cancelled = False
 
-    async def __call__(self, *_: Any) -> Any:
-        self.has_begun.set()
-        try:
-            await self.may_end.wait()
-        except anyio.get_cancelled_exc_class():
-            self.was_cancelled = True
-            raise
+    async def __call__(self, session: Session, *_: Any) -> Any:
+        with session.core.runs._flights.aboard(RunId("run_1"), outlives_caller=False):
+            self.has_begun.set()
+            try:
+                await self.may_end.wait()
+            except anyio.get_cancelled_exc_class():
+                self.was_cancelled = True
+                raise
         return {"resultType": "complete", "content": [], "isError": False}
 
 

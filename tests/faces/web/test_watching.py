@@ -7,7 +7,8 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from jinba_mcp.domain.errors import KeyMissing
-from jinba_mcp.faces.web.watching import run_unless_disconnected
+from jinba_mcp.faces.web import watching
+from jinba_mcp.faces.web.watching import Watch, run_unless_disconnected
 
 
 async def never() -> Any:
@@ -62,3 +63,42 @@ async def test_work_that_ends_in_spite_of_a_hang_up_is_still_answered() -> None:
 
     with anyio.fail_after(60):
         assert await run_unless_disconnected(receive, work) == 2
+
+
+async def hung_up() -> Any:
+    return {"type": "http.disconnect"}
+
+
+async def test_what_has_not_begun_when_the_client_hangs_up_is_left_once_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_WATCH_AFTER_S", 0)
+    asked, left = list[bool](), anyio.Event()
+
+    def leave() -> bool:
+        asked.append(len(asked) == 2)
+        if asked[-1]:
+            left.set()
+        return asked[-1]
+
+    with anyio.fail_after(60), Watch(hung_up, leave) as watch:
+        await left.wait()
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+    assert asked == [False, False, True]
+    assert watch.is_gone
+
+
+async def test_nothing_is_left_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_WATCH_AFTER_S", 0)
+    asked = list[bool]()
+
+    def leave() -> bool:
+        asked.append(False)
+        return False
+
+    with anyio.fail_after(60):
+        with Watch(hung_up, leave):
+            while not asked:
+                await anyio.lowlevel.checkpoint()
+        count = len(asked)
+        await anyio.sleep(0.01)
+    assert len(asked) == count
