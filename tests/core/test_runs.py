@@ -22,10 +22,11 @@ from jinba_mcp.domain.errors import (
     ToolNotFound,
     ToolSetNotFound,
 )
+from jinba_mcp.domain.ids import RunId
 from jinba_mcp.domain.pages import PageRequest
 from jinba_mcp.domain.runs import Run, RunFilter, RunSource, RunStatus
 from jinba_mcp.domain.sandboxes import Sandbox
-from jinba_mcp.domain.scopes import Scope
+from jinba_mcp.domain.scopes import Role, Scope
 from jinba_mcp.domain.sources import Source
 from tests.worlds import World
 
@@ -75,9 +76,17 @@ async def test_a_call_is_answered_with_its_recorded_run(world: World) -> None:
 async def test_what_a_call_makes_of_itself_would_pass_every_check(world: World) -> None:
     """Runs are made without being checked, which takes most of the time that making one takes."""
     await world.publish()
-    run = await world.call(await world.key(Scope.EXECUTE), name="Alice")
+    user = await world.user("ada@example.com", Role.MEMBER)
+    caller = await world.personal(user.email, Scope.EXECUTE)
+    ref = ToolRef(organization="default", toolset="greeting-tools", tool="greet")
+    context = CallContext(RunSource.MCP, "cursor 1.0", "req-1", RunId("run_0"))
+    run = await world.core.runs.call(caller, ref, {"name": "Alice"}, context)
     assert Run.model_validate(vars(run)) == run
     assert run.model_fields_set == set(Run.model_fields)
+    said = run.user_id, run.key_id, run.key_name, run.key_prefix
+    assert said == (user.id, caller.key_id, "mine", caller.key_prefix)
+    assert (run.source, run.client, run.request_id, run.replay_of) == context
+    assert run.started_at == run.created_at
 
 
 async def test_a_key_without_execute_runs_nothing(world: World) -> None:
